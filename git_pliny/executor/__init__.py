@@ -1,0 +1,1 @@
+"""The coordinator: decides what runs, applies what happened."""

@@ -1,0 +1,90 @@
+"""What is to be done: a plan has phases in order, a phase has agents, an agent is one unit of work."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+import msgspec
+
+from git_pliny.model.settings import Category, RetryStrategy
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One unit of work. `run` is a line for the shell, or an argument vector that is executed as it is."""
+
+    name: str
+    run: str | tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    timeout_s: float | None = None
+    deliverables: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    prompt: str | None = None
+    """Text given on standard input."""
+    max_retries: int | None = None
+    retry: RetryStrategy | None = None
+    """The agent's own retry setting, for every category."""
+    retry_strategies: dict[Category, RetryStrategy] = {}
+    """The agent's own retry settings, by category."""
+    retry_on_exit: tuple[int, ...] = ()
+    title: str = ""
+    source: str = ""
+    """Where the definition stands, for people: `pliny.yaml:12`, `.pliny/agents/review.md`; no part of its identity."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that decides what the agent does; equal for equal definitions."""
+        return sha256(msgspec.json.encode(msgspec.structs.replace(self, source="", title=""), order="sorted")).hexdigest()
+
+
+class Phase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Agents that run together, in the listed order where the phase is sequential. `None` leaves it to the settings."""
+
+    name: str
+    agents: tuple[str, ...]
+    parallel: bool | None = None
+    fail_fast: bool | None = None
+    title: str = ""
+
+
+class Rounds(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A plan whose phases repeat as the agents of phase `verdict` decide.
+
+    `limit` rounds at most, up to `ceiling` while the score improves (C-A-R-E, DESIGN section 5).
+    """
+
+    verdict: str
+    limit: int = 3
+    ceiling: int = 5
+
+
+class ManifestLink(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The manifest file a plan was read from, relative to the repository root; its tasks are agents, written back."""
+
+    path: str
+    completed: tuple[str, ...] = ()
+    """Tasks that the file already calls completed."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Phases in order, and every agent that they name, by name; each agent stands in exactly one phase."""
+
+    name: str
+    description: str = ""
+    framework: str | None = None
+    phases: tuple[Phase, ...]
+    agents: dict[str, Agent]
+    context: tuple[str, ...] = ()
+    rounds: Rounds | None = None
+    manifest: ManifestLink | None = None
+
+    def phase_of(self, agent: str) -> Phase:
+        """The phase that names `agent`; KeyError where none does."""
+        for phase in self.phases:
+            if agent in phase.agents:
+                return phase
+        raise KeyError(agent)
+
+    def in_order(self) -> Iterator[tuple[Phase, Agent]]:
+        """Every agent with its phase, in the plan's order."""
+        for phase in self.phases:
+            for name in phase.agents:
+                yield phase, self.agents[name]

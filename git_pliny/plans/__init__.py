@@ -1,0 +1,1 @@
+"""Files to plans: `pliny.yaml`, plan manifests, frameworks and folders of agents."""

@@ -1,0 +1,1 @@
+"""How one attempt of one agent is executed."""

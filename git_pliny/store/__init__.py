@@ -1,0 +1,1 @@
+"""Sessions in git: journal, audit trail, checkpoints, artifacts."""
