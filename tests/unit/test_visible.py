@@ -29,7 +29,9 @@ def test_steering_characters_are_shown_as_escapes(text: str, shown: str) -> None
     assert visible(text) == shown
 
 
-@pytest.mark.parametrize("text", ["", "plain", "übergrößen 日本語", "\U0001f469\u200d\U0001f4bb family", "no\u00a0break", r"C:\x1b"])
+@pytest.mark.parametrize(
+    "text", ["", "plain", "übergrößen 日本語", "\U0001f469\u200d\U0001f4bb family", "no\u00a0break", r"C:\x1b"]
+)
 def test_ordinary_text_passes_unchanged(text: str) -> None:
     assert visible(text) == text
     assert visible(text, multiline=True) == text
