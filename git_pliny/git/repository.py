@@ -1,0 +1,120 @@
+"""Where the repository is: its root, git directories and object format; and git run in it.
+
+Owns no objects and no refs; those are `objects` and `refs`.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from git_pliny.errors import GitError, PlinyError
+from git_pliny.git.process import DURABLE, run_git, without_local_variables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where HEAD is: `oid` is None on an unborn branch, `ref` is None when detached."""
+
+    oid: str | None
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """One worktree of a repository. `environ` is the caller's, without git's local variables."""
+
+    root: Path
+    git_dir: Path
+    common_dir: Path
+    object_format: str
+    environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def local(self) -> Path:
+        """Our own files in the repository, local to this clone: journals, locks, outputs."""
+        return self.common_dir / "pliny"
+
+    def git(
+        self,
+        *arguments: str | Path,
+        stdin: bytes | None = None,
+        index: Path | None = None,
+        accept: Sequence[int] = (0,),
+        durable: bool = False,
+        env: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Standard output of git run at the root of the worktree; `index` is a private index file to use instead."""
+        return self.git_process(*arguments, stdin=stdin, index=index, accept=accept, durable=durable, env=env).stdout
+
+    def git_process(
+        self,
+        *arguments: str | Path,
+        stdin: bytes | None = None,
+        index: Path | None = None,
+        accept: Sequence[int] = (0,),
+        durable: bool = False,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """The same, with exit status and standard error."""
+        options = DURABLE if durable else ()
+        return run_git(
+            [*options, *arguments],
+            cwd=self.root,
+            environ=self.git_environ(index=index, env=env),
+            stdin=stdin,
+            accept=accept,
+        )
+
+    def git_environ(self, *, index: Path | None = None, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment in which git works on exactly this worktree; no lock is taken only to refresh the index."""
+        environ = {
+            **self.environ,
+            "GIT_DIR": str(self.git_dir),
+            "GIT_WORK_TREE": str(self.root),
+            "GIT_OPTIONAL_LOCKS": "0",
+        }
+        if index is not None:
+            environ["GIT_INDEX_FILE"] = str(index)
+        return {**environ, **(env or {})}
+
+    def head(self) -> Head:
+        """Where HEAD is now."""
+        ref = self.git("symbolic-ref", "-q", "HEAD", accept=(0, 1)).decode("utf-8", "surrogateescape").strip()
+        oid = self.git("rev-parse", "-q", "--verify", "HEAD^{commit}", accept=(0, 1)).decode().strip()
+        return Head(oid=oid or None, ref=ref or None)
+
+
+def discover(start: Path, environ: Mapping[str, str]) -> Repository:
+    """The repository of the worktree that `start` lies in, as git itself finds it (an inherited `GIT_DIR` counts)."""
+    query = (
+        "rev-parse",
+        "--path-format=absolute",
+        "--git-dir",
+        "--git-common-dir",
+        "--show-object-format",
+        "--show-toplevel",
+    )
+    try:
+        lines = run_git(query, cwd=start, environ=environ).stdout.split(b"\n")
+    except GitError as error:
+        raise _not_usable(error, start) from error
+    git_dir, common_dir, object_format, root = lines[0], lines[1], lines[2].decode(), b"\n".join(lines[3:-1])
+    return Repository(
+        root=Path(os.fsdecode(root)),
+        git_dir=Path(os.fsdecode(git_dir)),
+        common_dir=Path(os.fsdecode(common_dir)),
+        object_format=object_format,
+        environ=without_local_variables(environ),
+    )
+
+
+def _not_usable(error: GitError, start: Path) -> PlinyError:
+    if "must be run in a work tree" in error.message:
+        return GitError(
+            f"{start} is in a repository without a work tree", hint="cd to a worktree of it (git worktree list)"
+        )
+    if "not a git repository" in error.message:
+        return GitError(f"{start} is not inside a git repository", hint="git init")
+    return error
