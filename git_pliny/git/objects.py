@@ -1,0 +1,119 @@
+"""Objects, read through one `git cat-file --batch`.
+
+Needs no dulwich, whose import costs more than most commands that only look; writing is `writer`'s.
+"""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from types import TracebackType
+from typing import IO, NamedTuple, Self
+
+from git_pliny.errors import GitError
+from git_pliny.git.repository import Repository
+
+MODE_TREE = 0o40000
+MODE_FILE = 0o100644
+MODE_EXECUTABLE = 0o100755
+MODE_LINK = 0o120000
+
+
+class StoredObject(NamedTuple):
+    """An object as read: its name in hexadecimal, its type (`blob`, `tree`, `commit`, `tag`) and content."""
+
+    oid: str
+    kind: str
+    data: bytes
+
+
+class TreeEntry(NamedTuple):
+    mode: int
+    oid: str
+
+
+class ObjectReader:
+    """Reads objects by any name git understands. One process for all reads, started by the first; close it."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process; a later read starts another."""
+        process, self._process = self._process, None
+        if process is not None:
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+            process.wait()
+
+    def read(self, name: str) -> StoredObject | None:
+        """The object that `name` (an oid, a ref, `<ref>:<path>`) stands for, or None where there is none."""
+        if "\n" in name:
+            return None
+        stdin, stdout = self._pipes()
+        try:
+            stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
+            stdin.flush()
+            header = stdout.readline().split()
+        except BrokenPipeError as error:
+            raise self._died() from error
+        if not header:
+            raise self._died()
+        if len(header) < 3 or header[-1] in (b"missing", b"ambiguous"):  # noqa: PLR2004 - "<oid> <type> <size>"
+            return None
+        oid, kind, size = header
+        data = stdout.read(int(size))
+        if len(data) != int(size) or stdout.read(1) != b"\n":
+            raise self._died()
+        return StoredObject(oid.decode(), kind.decode(), data)
+
+    def blob(self, name: str) -> bytes | None:
+        """A blob's content, or None where the name is of no blob."""
+        found = self.read(name)
+        return found.data if found and found.kind == "blob" else None
+
+    def tree(self, name: str) -> dict[bytes, TreeEntry]:
+        """A tree's entries by name; empty where the name is of no tree (or of a commit without one)."""
+        found = self.read(f"{name}^{{tree}}")
+        if found is None or found.kind != "tree":
+            return {}
+        return dict(_tree_entries(found.data, len(found.oid) // 2))
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                ["git", "cat-file", "--batch"],
+                cwd=self._repository.root,
+                env=self._repository.git_environ(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                process_group=0,
+            )
+        process = self._process
+        if process.stdin is None or process.stdout is None:
+            raise self._died()
+        return process.stdin, process.stdout
+
+    def _died(self) -> GitError:
+        self.close()
+        return GitError("git cat-file ended while objects were read", hint="git fsck")
+
+
+def _tree_entries(data: bytes, width: int) -> Iterator[tuple[bytes, TreeEntry]]:
+    place = 0
+    while place < len(data):
+        space, end = data.index(b" ", place), data.index(b"\0", place)
+        oid = data[end + 1 : end + 1 + width].hex()
+        yield data[space + 1 : end], TreeEntry(int(data[place:space], 8), oid)
+        place = end + 1 + width

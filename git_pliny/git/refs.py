@@ -1,0 +1,123 @@
+"""Refs: read in one call, moved by compare-and-swap in one transaction of `git update-ref`.
+
+A lock that another git holds is waited for. One in our own namespaces that nobody has touched for a while was left by a
+process that was killed, and is removed: these refs are moved only by short transactions.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from git_pliny.errors import GitError
+from git_pliny.git.process import LockHeldError
+from git_pliny.git.repository import Repository
+
+OURS = ("refs/pliny/", "refs/notes/pliny/", "refs/pliny-remotes/")
+
+_WAIT_S = 15.0
+_STALE_S = 5.0
+_TIMEOUTS = ("-c", "core.filesRefLockTimeout=1000", "-c", "core.packedRefsTimeout=5000")
+_MOVED = ("but expected", "reference already exists", "unable to resolve reference", "reference is missing")
+
+
+class RefMovedError(GitError):
+    """A ref is not where it was expected: someone else moved it meanwhile."""
+
+
+class Ref(NamedTuple):
+    name: str
+    oid: str
+
+
+class RefUpdate(NamedTuple):
+    """Move `name` from `old` (None: it must not exist) to `new` (None: delete it)."""
+
+    name: str
+    new: str | None
+    old: str | None
+
+
+def list_refs(repository: Repository, *prefixes: str) -> list[Ref]:
+    """The refs under these prefixes, sorted by name; for a tag, the tag's own oid."""
+    text = repository.git("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
+    pairs = (line.split(b" ", 1) for line in text.splitlines())
+    return [Ref(name.decode("utf-8", "surrogateescape"), oid.decode()) for oid, name in pairs]
+
+
+def list_blobs(repository: Repository, prefix: str) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every ref under `prefix` that points at a blob, in one process (git 2.34 and newer)."""
+    text = repository.git("for-each-ref", "--format=%(refname) %(objecttype) %(raw:size)%0a%(raw)", prefix)
+    place = 0
+    while place < len(text):
+        end = text.index(b"\n", place)
+        name, kind, size = text[place:end].rsplit(b" ", 2)
+        content = text[end + 1 : end + 1 + int(size)]
+        place = end + 1 + int(size) + 1
+        if kind == b"blob":
+            yield name.decode("utf-8", "surrogateescape"), content
+
+
+def read_ref(repository: Repository, name: str) -> str | None:
+    """Where a ref points, or None where it does not exist."""
+    found = repository.git("rev-parse", "-q", "--verify", name, accept=(0, 1, 128)).decode().strip()
+    return found or None
+
+
+def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message: str = "pliny") -> None:
+    """Move all of them or none, synced; RefMovedError where one is not at its old value."""
+    if not updates:
+        return
+    zero = "0" * (40 if repository.object_format == "sha1" else 64)
+    text = "".join(f"update {up.name}\0{up.new or zero}\0{up.old or zero}\0" for up in updates)
+    command = (*_TIMEOUTS, "update-ref", "--no-deref", "-m", message, "-z", "--stdin")
+    stdin = f"start\0{text}prepare\0commit\0".encode("utf-8", "surrogateescape")
+    _with_patience(repository, lambda: repository.git(*command, stdin=stdin, durable=True))
+
+
+def set_symbolic(repository: Repository, name: str, target: str) -> None:
+    """Point a symbolic ref of this worktree, such as `PLINY_HEAD`, at another ref."""
+    _with_patience(repository, lambda: repository.git("symbolic-ref", name, target, durable=True))
+
+
+def read_symbolic(repository: Repository, name: str) -> str | None:
+    """Where a symbolic ref points, existing or not; None where it is not there or not symbolic."""
+    found = repository.git("symbolic-ref", "-q", name, accept=(0, 1, 128))
+    return found.decode("utf-8", "surrogateescape").strip() or None
+
+
+def delete_symbolic(repository: Repository, name: str) -> None:
+    """Remove a symbolic ref; nothing where there is none."""
+    repository.git("symbolic-ref", "--delete", name, accept=(0, 1, 128))
+
+
+def _with_patience(repository: Repository, attempt: Callable[[], bytes]) -> None:
+    deadline = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            attempt()
+        except LockHeldError as error:
+            if time.monotonic() > deadline:
+                raise
+            if not _break_stale(repository, error.path):
+                time.sleep(0.05)
+        except GitError as error:
+            if any(words in error.message for words in _MOVED):
+                raise RefMovedError(error.message) from error
+            raise
+        else:
+            return
+
+
+def _break_stale(repository: Repository, path: str) -> bool:
+    lock = Path(path)
+    if not lock.is_absolute():
+        lock = repository.common_dir / path
+    place = lock.as_posix()
+    ours = any(f"/{prefix}" in place for prefix in OURS) or lock.name == "PLINY_HEAD.lock"
+    with contextlib.suppress(OSError):
+        if ours and time.time() - lock.stat().st_mtime > _STALE_S:
+            lock.unlink()
+            return True
+    return False

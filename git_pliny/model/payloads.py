@@ -1,0 +1,94 @@
+"""The `data` of the entries that the fold reads, as typed values. Further keys may stand beside these."""
+
+from typing import Annotated
+
+import msgspec
+
+from git_pliny.model.session import AgentStatus, ErrorRecord, SessionStatus, Tokens
+
+Oid = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
+Cost = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+
+
+class SessionStart(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    framework: str | None = None
+    base: Oid | None = None
+
+
+class SessionEnd(msgspec.Struct, frozen=True, kw_only=True):
+    status: SessionStatus
+    reason: str | None = None
+
+
+class PlanChange(msgspec.Struct, frozen=True, kw_only=True):
+    """`agents`: name to phase, in the plan's order. `reset`: completed ones whose definition changed."""
+
+    plan: Oid
+    agents: dict[str, str]
+    framework: str | None = None
+    reset: tuple[str, ...] = ()
+
+
+class RoundBegin(msgspec.Struct, frozen=True, kw_only=True):
+    round: int
+
+
+class AgentRerun(msgspec.Struct, frozen=True, kw_only=True):
+    agents: tuple[str, ...]
+
+
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """What one attempt cost, as far as it is known."""
+
+    tokens: Tokens | None = None
+    cost_usd: Cost | None = None
+
+
+class AgentEnd(msgspec.Struct, frozen=True, kw_only=True):
+    status: AgentStatus
+    started_at: str | None = None
+    duration_s: float | None = None
+    exit_code: int | None = None
+    error: ErrorRecord | None = None
+    spent: Spent | None = None
+    verdict: str | None = None
+    score: float | None = None
+
+
+class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
+    spent: Spent | None = None
+
+
+class CheckpointMade(msgspec.Struct, frozen=True, kw_only=True):
+    """`taken_at`: when the workspace began to be read; what ended later is not in it for sure."""
+
+    name: str
+    commit: Oid
+    taken_at: str | None = None
+    head: Oid | None = None
+
+
+class CheckpointDeleted(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    commit: Oid
+
+
+class AttemptKey(msgspec.Struct, frozen=True, array_like=True):
+    """`[agent, run, attempt]`: one attempt of the session, wherever it ran."""
+
+    agent: str
+    run: str
+    attempt: int
+
+
+class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
+    """`set_back`: the attempts whose end no longer counts; `restored`: those that count again, when one is undone."""
+
+    name: str
+    commit: Oid
+    before: str
+    set_back: tuple[AttemptKey, ...] = ()
+    restored: tuple[AttemptKey, ...] = ()
+    status: SessionStatus = SessionStatus.PAUSED
+    undo: bool = False

@@ -1,0 +1,103 @@
+"""Locks between processes on this machine: they die with their holder, however it dies.
+
+`flock` on a file of our own that no child inherits; the file's text says who holds it, for people only.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from git_pliny.errors import BusyError, StorageError
+
+
+class LockTakenError(BusyError):
+    """Another living process holds the lock; `holder` is what it wrote about itself."""
+
+    def __init__(self, holder: dict[str, object]) -> None:
+        super().__init__("held by another process")
+        self.holder = holder
+
+
+class FileLock:
+    """One held lock. Released by `release`, by the end of the process, by `kill -9`."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor: int | None = descriptor
+
+    def describe(self, holder: dict[str, object]) -> None:
+        """Write who holds it."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, json.dumps(holder).encode(), 0)
+
+    def release(self, *, remove: bool = False) -> None:
+        """Let go; with `remove`, the file goes too, which is safe while it is held."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            if remove:
+                self.path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def acquire(path: Path, *, wait: bool = False) -> FileLock:
+    """Take the lock; LockTakenError at once where another process holds it, unless `wait`."""
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise StorageError(f"cannot open the lock {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError as error:
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            raise LockTakenError(holder) from error
+        if _still_there(path, descriptor):
+            return FileLock(path, descriptor)
+        os.close(descriptor)
+
+
+def holder_of(path: Path) -> dict[str, object] | None:
+    """Who holds the lock now, or None where nobody does. Takes nothing that could disturb the holder."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _holder(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """The lock for the length of a block, waited for."""
+    lock = acquire(path, wait=True)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _still_there(path: Path, descriptor: int) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _holder(descriptor: int) -> dict[str, object]:
+    try:
+        found = json.loads(os.pread(descriptor, 4096, 0) or b"{}")
+    except (ValueError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
