@@ -13,7 +13,7 @@ LONGEST_S = 10 * 366 * 86400.0
 
 _UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-_IN_UNITS = " *".join(rf"(?:{_NUMBER}{unit})?" for unit in _UNITS if unit)
+_IN_UNITS = "".join(rf"(?:{_NUMBER}{unit} *)?" for unit in _UNITS if unit)
 DURATION_PATTERN = rf"^(?=[0-9])(?:{_NUMBER}|{_IN_UNITS})$"
 """The form as a regular expression that a JSON Schema takes too."""
 

@@ -1,8 +1,20 @@
 """The settings that decide how a plan is executed, as typed values. Where they come from is `config`'s business."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+
+from git_pliny.model.duration import DURATION_PATTERN
+
+Duration = Annotated[str, msgspec.Meta(pattern=DURATION_PATTERN, description="a duration like `10m`, `1h30m` or `90s`")]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000, description="a number of milliseconds, at most a day")]
+Retries = Annotated[int, msgspec.Meta(ge=0, le=1000, description="a number of retries, 0 to 1000")]
+Slots = Annotated[int, msgspec.Meta(ge=1, le=1024, description="a number from 1 to 1024")]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="a number from 1 to 1000000")]
+Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 30, description="a number of bytes, at most 1 GiB")]
+ExitStatus = Annotated[int, msgspec.Meta(ge=0, le=255, description="an exit status, 0 to 255")]
+Regex = Annotated[str, msgspec.Meta(description="a regular expression", extra_json_schema={"format": "regex"})]
 
 
 class Backoff(StrEnum):
@@ -38,18 +50,18 @@ class Category(StrEnum):
 class RetryStrategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How often and after which delay to try again; `None` leaves a value to the next layer. Delays in milliseconds."""
 
-    max_retries: int | None = None
+    max_retries: Retries | None = None
     backoff: Backoff | None = None
-    initial_delay: int | None = None
-    max_delay: int | None = None
+    initial_delay: Milliseconds | None = None
+    max_delay: Milliseconds | None = None
 
 
 class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A user's rule: where `match` (a regular expression) is found in the output, or the exit status is in `exit`."""
 
     category: Category
-    match: str | None = None
-    exit: tuple[int, ...] = ()
+    match: Regex | None = None
+    exit: tuple[ExitStatus, ...] = ()
     recoverable: bool | None = None
 
 
@@ -57,43 +69,43 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     framework: str | None = None
     parallel: bool = False
     checkpoint: CheckpointWhen = CheckpointWhen.PHASE
-    jobs: int = 4
-    max_retries: int | None = None
+    jobs: Slots = 4
+    max_retries: Retries | None = None
     isolation: Isolation = Isolation.NONE
     fail_fast: bool = False
-    timeout: str | None = None
+    timeout: Duration | None = None
     """Default time limit of an agent, like `10m`; none where absent."""
-    grace: str = "10s"
+    grace: Duration = "10s"
     """How long a process group has to end after TERM before it is killed."""
-    iterations: int = 5
+    iterations: Count = 5
     """How many iterations a manifest runs in bounded mode."""
-    sanity_limit: int = 100
+    sanity_limit: Count = 100
     """After how many iterations continuous mode stops by itself."""
 
 
 class ErrorHandling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retry_strategies: dict[Category, RetryStrategy] = {}
     rules: tuple[ErrorRule, ...] = ()
-    max_delay: int = 300_000
+    max_delay: Milliseconds = 300_000
     """No retry waits longer than this, in milliseconds, unless the server itself asked for more."""
 
 
 class OutputSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    limit: int = 1_048_576
+    limit: Bytes = 1_048_576
     """Bytes of one attempt's output that are stored in git; more is stored as its head and tail."""
 
 
 class MaskingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     variables: tuple[str, ...] = ()
     """Further environment variables (shell patterns) whose values are masked."""
-    patterns: tuple[str, ...] = ()
+    patterns: tuple[Regex, ...] = ()
     """Further regular expressions whose matches are masked."""
     keep: tuple[str, ...] = ()
     """Environment variables (shell patterns) that are never masked."""
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    prune_after: str = "30d"
+    prune_after: Duration = "30d"
     """How old a finished session is before `session prune` takes it."""
 
 
