@@ -1,0 +1,106 @@
+"""The console script, and the one place that turns errors into exit codes."""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from git_pliny.cli import completion, invocation, messages
+from git_pliny.cli.program import program
+from git_pliny.errors import InterruptedRunError, PlinyError, UsageError
+
+BUG = 70
+"""EX_SOFTWARE of sysexits.h."""
+CLOSED_PIPE = 141
+"""What a shell shows for a program that SIGPIPE ended, as it ends git when a pager is left early."""
+_ENVIRONMENT = {errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.ENOMEM, errno.ENOSPC, errno.EPERM, errno.EROFS}
+
+
+def main() -> None:
+    """What `git-pliny` and `pliny` start."""
+    _make_streams_safe()
+    sys.exit(run(sys.argv[1:], program_name=invocation.program_name()))
+
+
+def run(arguments: Sequence[str], *, program_name: str) -> int:
+    """One call of the program: says everything that is to be said, and returns the exit code."""
+    try:
+        return _outcome(list(arguments), program_name)
+    except BrokenPipeError:
+        return CLOSED_PIPE
+    finally:
+        _settle_streams()
+
+
+def _outcome(arguments: list[str], program_name: str) -> int:
+    try:
+        code = _dispatch(arguments, program_name)
+        sys.stdout.flush()
+    except PlinyError as error:
+        messages.error(error.message, hint=error.hint)
+        return error.exit_code
+    except typer.TyperException as error:
+        return _usage(error, program_name)
+    except (KeyboardInterrupt, typer.Abort):
+        messages.error("interrupted")
+        return InterruptedRunError.exit_code
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever arrives here is shown as a bug
+        return _unexpected(error)
+    return code
+
+
+def _dispatch(arguments: list[str], program_name: str) -> int:
+    root = program()
+    if arguments[:1] == [completion.REQUEST]:
+        for value, text in completion.candidates(root, arguments[1:]):
+            sys.stdout.write(f"{value}\t{text}\n")
+        return 0
+    try:
+        with root.make_context(program_name, arguments) as context:
+            return root.invoke(context) or 0
+    except typer.Exit as ended:
+        return ended.exit_code
+
+
+def _usage(error: typer.TyperException, program_name: str) -> int:
+    """What typer found wrong on the command line, said as git would; the hint has the nearest option, if any."""
+    context = getattr(error, "ctx", None)
+    near = list(getattr(error, "possibilities", None) or ["-h"])
+    text = error.message if near != ["-h"] else error.format_message()
+    path = context.command_path if context else program_name
+    messages.error(text[:1].lower() + text[1:].removesuffix("."), hint=f"{path} {near[0]}")
+    return UsageError.exit_code
+
+
+def _unexpected(error: Exception) -> int:
+    """A full disk or the like that nobody put into words, or a bug of ours."""
+    if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        messages.error(where + str(error.strerror).lower())
+        return PlinyError.exit_code
+    traceback.print_exception(error)
+    messages.error("this is a bug in git-pliny; please report it with the lines above", hint="git pliny --version")
+    return BUG
+
+
+def _make_streams_safe() -> None:
+    """Whatever we print can be printed: in any encoding, and where a stream was closed by whoever started us."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - lives as long as the process
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _settle_streams() -> None:
+    """Drop what can no longer be written, or Python complains about it as it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,28 @@
+"""How commands talk to people: on standard error, in the words git uses, with control characters made visible."""
+
+import sys
+
+from git_pliny.model.visible import visible
+
+
+def note(text: str) -> None:
+    """Something worth knowing, in a line."""
+    _write(text)
+
+
+def warning(text: str) -> None:
+    """Something that went differently from what the user may expect, and does not stop the command."""
+    _write(f"warning: {text}")
+
+
+def error(text: str, *, hint: str | None = None) -> None:
+    """Why the command failed, and what to type next."""
+    _write(f"error: {text}")
+    if hint:
+        _write(f"hint: {hint}")
+
+
+def _write(text: str) -> None:
+    sys.stdout.flush()  # what was printed before stands before it where both go to one place
+    sys.stderr.write(visible(text, multiline=True) + "\n")
+    sys.stderr.flush()

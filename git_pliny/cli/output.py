@@ -1,0 +1,30 @@
+"""How commands print data: on standard output, with the control characters of foreign text made visible."""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from git_pliny.model.visible import visible
+
+
+def data(text: str = "") -> None:
+    """A line of data, or several; control characters other than line ends and tabs are escaped."""
+    sys.stdout.write(visible(text, multiline=True) + "\n")
+
+
+def data_json(value: object) -> None:
+    """A value (structs included) as indented JSON, fields in their own order."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows in aligned columns under a heading; nothing at all where there are no rows."""
+    cells = [[visible(cell) for cell in row] for row in rows]
+    if not cells:
+        return
+    cells.insert(0, [cell.upper() for cell in heading])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write(line.rstrip() + "\n")

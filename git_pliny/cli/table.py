@@ -1,0 +1,120 @@
+"""The table of commands: their names, the module that holds each, and one line of help.
+
+Listing, completing and suggesting commands needs nothing but this table. The function of `git pliny session list` is
+`list_command` in `git_pliny.cli.session`, that of `git pliny execute` is `execute_command` in `git_pliny.cli.execute`.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    name: str
+    help: str
+    """The first line of the function's docstring."""
+
+
+class Group(NamedTuple):
+    name: str
+    help: str
+    commands: tuple[Command, ...]
+
+
+class Section(NamedTuple):
+    """A heading in the list of commands."""
+
+    title: str
+    entries: tuple[Command | Group, ...]
+
+
+SECTIONS = (
+    Section(
+        "Run a plan",
+        (
+            Command("init", "Write a starter pliny.yaml."),
+            Command("execute", "Run a plan, or go on with one that is unfinished."),
+            Group(
+                "session",
+                "Start, list, show, resume and remove sessions.",
+                (
+                    Command("start", "Start a session without running anything yet."),
+                    Command("list", "List the sessions of this repository."),
+                    Command("show", "Show a session: its phases, agents, checkpoints and metrics."),
+                    Command("resume", "Go on with a session that is unfinished."),
+                    Command("archive", "Mark a session as archived."),
+                    Command("delete", "Delete a session with its checkpoints, audit trail and artifacts."),
+                    Command("prune", "Delete finished sessions that are older than a given age."),
+                ),
+            ),
+        ),
+    ),
+    Section(
+        "Keep and restore the workspace",
+        (
+            Group(
+                "checkpoint",
+                "Create, list, show, compare and delete checkpoints.",
+                (
+                    Command("create", "Keep the workspace as it is now under a name."),
+                    Command("list", "List the checkpoints of a session."),
+                    Command("show", "Show a checkpoint: when and where it was taken, and what it changed."),
+                    Command("diff", "Show what changed since a checkpoint, or between two."),
+                    Command("delete", "Delete a checkpoint."),
+                ),
+            ),
+            Command("rollback", "Make files, index and branch as they were at a checkpoint."),
+        ),
+    ),
+    Section(
+        "See what happened",
+        (
+            Command("status", "Show where the current session stands."),
+            Group(
+                "audit",
+                "Read, sum up and verify the audit trail of a session.",
+                (
+                    Command("view", "Print the events of a session."),
+                    Command("summary", "Sum up time, attempts, costs and rollbacks of a session."),
+                    Command("verify", "Check that the audit trail is complete and unchanged."),
+                ),
+            ),
+            Command("stats", "Sum up all sessions of this repository."),
+        ),
+    ),
+    Section(
+        "Set up",
+        (
+            Group(
+                "agents",
+                "List the agents that plans here can use.",
+                (Command("list", "List the agents that plans here can use."),),
+            ),
+            Group(
+                "frameworks",
+                "List and show the plans that come with git-pliny.",
+                (
+                    Command("list", "List the plans that come with git-pliny."),
+                    Command("show", "Print a plan that comes with git-pliny, as YAML."),
+                ),
+            ),
+            Group(
+                "config",
+                "Read and change settings.",
+                (
+                    Command("get", "Print the value of a setting."),
+                    Command("set", "Change a setting in the user's configuration file."),
+                    Command("list", "List all settings, and where each value comes from."),
+                    Command("path", "Print where the user's configuration file is."),
+                    Command("schema", "Print the JSON Schema of pliny.yaml, for editors."),
+                ),
+            ),
+            Command("doctor", "Check the installation and this repository, and mend what is safe to mend."),
+        ),
+    ),
+)
+
+
+def entries() -> Iterator[Command | Group]:
+    """Every top-level entry, in the order of the help text."""
+    for section in SECTIONS:
+        yield from section.entries
