@@ -99,3 +99,14 @@ class TreeNode:
             self._entries[name] = TreeEntry(MODE_TREE, node.write(writer))
         self._opened.clear()
         return writer.tree(self._entries)
+
+
+def write_notes(writer: ObjectWriter, notes: Mapping[str, str]) -> str:
+    """The oid of the tree that holds `notes`, in one layout, two hexadecimal digits of fan-out.
+
+    So clones which know the same notes hold the same tree, and git reads it like any other.
+    """
+    root = TreeNode()
+    for annotated, blob in notes.items():
+        root.folder(annotated[:2].encode(), {}).put(annotated[2:].encode(), blob)
+    return root.write(writer)

@@ -1,15 +1,16 @@
 """A run's journal: the entries that are durable and not yet in the notes (DESIGN section 3).
 
-One file a run, `journal/<session>/<run>.jsonl` in the local folder, locked by its living writer. A last line that a kill
-tore is no entry; whoever recovers the run says so in the trail.
+One file a run, `journal/<session>/<run>.jsonl` in the local folder, locked by its living writer. A last line that a
+kill tore is no entry; whoever recovers the run says so in the trail.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from git_pliny.errors import PlinyError, StorageError
+from git_pliny.errors import StorageError
 from git_pliny.model.events import Line, parse_line
 from git_pliny.store import locks
 
@@ -62,6 +63,8 @@ class Journal:
         """End it; an empty one is removed."""
         if self._size == 0:
             self._lock.release(remove=True)
+            with contextlib.suppress(OSError):
+                self.path.parent.rmdir()
         else:
             self._lock.release()
         os.close(self._descriptor)

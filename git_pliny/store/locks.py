@@ -7,10 +7,14 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from git_pliny.errors import BusyError, StorageError
+
+_TRIES = 10
+_PAUSE_S = 0.02
 
 
 class LockTakenError(BusyError):
@@ -44,7 +48,11 @@ class FileLock:
 
 
 def acquire(path: Path, *, wait: bool = False) -> FileLock:
-    """Take the lock; LockTakenError at once where another process holds it, unless `wait`."""
+    """Take the lock; LockTakenError where another process holds it, unless `wait`.
+
+    Looking who holds a lock takes it shared for a moment, hence the few short tries.
+    """
+    tries = _TRIES
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +64,11 @@ def acquire(path: Path, *, wait: bool = False) -> FileLock:
         except OSError as error:
             holder = _holder(descriptor)
             os.close(descriptor)
-            raise LockTakenError(holder) from error
+            tries -= 1
+            if tries <= 0:
+                raise LockTakenError(holder) from error
+            time.sleep(_PAUSE_S)
+            continue
         if _still_there(path, descriptor):
             return FileLock(path, descriptor)
         os.close(descriptor)

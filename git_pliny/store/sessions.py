@@ -1,0 +1,148 @@
+"""Sessions, read: which there are, which one is meant, and what its trail says.
+
+Needs no dulwich: these are the commands that people type all day. Writing is `run`'s.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from git_pliny.errors import NotFoundError, PlinyError
+from git_pliny.git.notes import read_notes
+from git_pliny.git.objects import ObjectReader
+from git_pliny.git.refs import list_blobs, list_refs, read_symbolic
+from git_pliny.git.repository import Repository
+from git_pliny.model.events import Line, parse_lines, union
+from git_pliny.model.fold import Fold, fold
+from git_pliny.model.session import Session, SessionStatus, decode_session
+from git_pliny.store import journal, locks
+
+SESSIONS = "refs/pliny/sessions/"
+CHECKPOINTS = "refs/pliny/checkpoints/"
+ARTIFACTS = "refs/pliny/artifacts/"
+NOTES = "refs/notes/pliny/"
+CURRENT = "PLINY_HEAD"
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotedLines:
+    """The entries in a session's notes: the tip they were read at, the notes themselves, and the lines in order."""
+
+    tip: str | None
+    notes: dict[str, str]
+    lines: list[Line]
+
+
+def session_ids(repository: Repository) -> list[str]:
+    """Every session known here, in no certain order; one whose first flush never came is known by its journal."""
+    refs = (ref.name.removeprefix(SESSIONS) for ref in list_refs(repository, SESSIONS))
+    folder = repository.local / "journal"
+    local = (path.name for path in folder.iterdir() if any(path.iterdir())) if folder.is_dir() else ()
+    return [name for name in dict.fromkeys([*refs, *local]) if _ID.fullmatch(name)]
+
+
+def current_session(repository: Repository) -> str | None:
+    """The worktree's current session, whether it still exists or not."""
+    target = read_symbolic(repository, CURRENT) or ""
+    name = target.removeprefix(SESSIONS)
+    return name if _ID.fullmatch(name) else None
+
+
+def resolve(repository: Repository, prefix: str | None) -> str:
+    """The id that a unique prefix of it, or the name of a session, or None (the current session) stands for."""
+    if prefix is None:
+        return _current(repository)
+    if _ID.fullmatch(prefix.lower()) and exists(repository, prefix.lower()):
+        return prefix.lower()
+    found = [name for name in session_ids(repository) if prefix and name.startswith(prefix.lower())]
+    if not found:
+        found = [session.id for session in load_all(repository) if session.name == prefix]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        shown = ", ".join(sorted(name[:_SHOWN] for name in found)[:5])
+        raise PlinyError(f"'{prefix}' means {len(found)} sessions: {shown}", hint="git pliny session list")
+    raise NotFoundError(f"there is no session '{prefix}'", hint="git pliny session list")
+
+
+def exists(repository: Repository, session: str) -> bool:
+    """Whether anything of a session is here."""
+    return bool(list_refs(repository, SESSIONS + session)) or bool(journal.journal_files(repository.local, session))
+
+
+def load_lines(repository: Repository, session: str, *, reader: ObjectReader | None = None) -> list[Line]:
+    """All entries of a session, from journals and notes, in the trail's order: exact at any moment."""
+    local = list(journal.journal_lines(repository.local, session))
+    return union(local, read_noted(repository, session, reader=reader).lines)
+
+
+def load(repository: Repository, session: str, *, reader: ObjectReader | None = None) -> Fold:
+    """A session's state, exact at any moment; NotFoundError where there is none."""
+    lines = load_lines(repository, session, reader=reader)
+    if not lines:
+        raise NotFoundError(f"there is no session '{session}'", hint="git pliny session list")
+    return fold(session, lines)
+
+
+def load_all(repository: Repository) -> list[Session]:
+    """Every session, oldest first. The blob is the session unless a journal has more to say, or the blob is none."""
+    found: dict[str, Session] = {}
+    for name, raw in list_blobs(repository, SESSIONS):
+        session = name.removeprefix(SESSIONS)
+        if _ID.fullmatch(session) and (decoded := decode_session(raw)) and decoded.id == session:
+            found[session] = decoded
+    for session in session_ids(repository):
+        if session not in found or journal.journal_files(repository.local, session):
+            lines = load_lines(repository, session)
+            if lines:
+                found[session] = fold(session, lines).session()
+    return sorted(found.values(), key=lambda session: (session.created_at, session.id))
+
+
+def read_noted(repository: Repository, session: str, *, reader: ObjectReader | None = None) -> NotedLines:
+    """What the notes of a session hold now."""
+    if reader is None:
+        with ObjectReader(repository) as opened:
+            return read_noted(repository, session, reader=opened)
+    tip = reader.read(NOTES + session)
+    if tip is None:
+        return NotedLines(tip=None, notes={}, lines=[])
+    notes = read_notes(reader, tip.oid, width=len(tip.oid))
+    blobs = (reader.blob(oid) or b"" for oid in dict.fromkeys(notes.values()))
+    return NotedLines(tip=tip.oid, notes=notes, lines=union(*(parse_lines(blob) for blob in blobs)))
+
+
+def lock_path(repository: Repository, session: str) -> Path:
+    """The lock of whoever executes, rolls back, archives or deletes a session."""
+    return repository.local / "locks" / f"{session}.lock"
+
+
+def holder(repository: Repository, session: str) -> dict[str, object] | None:
+    """Who works on a session now, or None."""
+    return locks.holder_of(lock_path(repository, session))
+
+
+def is_interrupted(repository: Repository, session: Session) -> bool:
+    """Whether a session is under way by its trail while no process of this machine works on it."""
+    ran = any(record.attempts for record in session.agents.values())
+    return session.status is SessionStatus.IN_PROGRESS and ran and holder(repository, session.id) is None
+
+
+def _current(repository: Repository) -> str:
+    session = current_session(repository)
+    if session is None:
+        raise NotFoundError("there is no current session here", hint='git pliny session start "NAME"')
+    if not exists(repository, session):
+        raise NotFoundError(f"the current session {session[:_SHOWN]} is gone", hint="git pliny session list")
+    return session
+
+
+def checkpoint_refs(repository: Repository, session: str) -> Iterator[tuple[str, str]]:
+    """Encoded name and tag of every checkpoint ref of a session."""
+    prefix = f"{CHECKPOINTS}{session}/"
+    for ref in list_refs(repository, prefix):
+        yield ref.name.removeprefix(prefix), ref.oid
