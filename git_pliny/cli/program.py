@@ -19,7 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from git_pliny import __version__
-from git_pliny.cli import invocation, table
+from git_pliny.cli import invocation, parameters, table
 from git_pliny.errors import PlinyError, UsageError
 
 Function = Callable[..., int | None]
@@ -28,8 +28,14 @@ Function = Callable[..., int | None]
 class PlinyCommand(TyperCommand):
     """A command whose help is its docstring."""
 
+    def collect_usage_pieces(self, _ctx: Any) -> list[str]:
+        return [parameters.synopsis(self.params)]
+
     def format_help_text(self, _ctx: Any, formatter: Any) -> None:
         _write_help(self.help, formatter)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_parameters(self.get_params(ctx), formatter)
 
 
 class PlinyGroup(TyperGroup):
@@ -65,6 +71,9 @@ class PlinyGroup(TyperGroup):
             raise UsageError(f"'{name}' is not a command of {ctx.command_path}", hint=f"{ctx.command_path} {near[0]}")
         return super().resolve_command(ctx, args)
 
+    def collect_usage_pieces(self, _ctx: Any) -> list[str]:
+        return [parameters.synopsis(self.params), "COMMAND [ARGS]..."]
+
     def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:
         names = [CompletionItem(entry.name, help=entry.help) for entry in self.entries.values()]
         options = super(TyperGroup, self).shell_complete(ctx, incomplete)
@@ -73,7 +82,8 @@ class PlinyGroup(TyperGroup):
     def format_help_text(self, _ctx: Any, formatter: Any) -> None:
         _write_help(self.help, formatter)
 
-    def format_commands(self, _ctx: Any, formatter: Any) -> None:
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_parameters(self.get_params(ctx), formatter)
         width = max(map(len, self.entries))
         for section in self.sections:
             with formatter.section(section.title):
@@ -122,8 +132,8 @@ def _without_invocation(function: Function) -> Function:
         return function(invocation.of_this_process(), **values)
 
     signature = inspect.signature(function)
-    first, *parameters = signature.parameters.values()
-    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined] # PEP 362 allows it
+    first, *others = signature.parameters.values()
+    call.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined] # PEP 362 allows it
     call.__annotations__ = {name: kind for name, kind in function.__annotations__.items() if name != first.name}
     call.__doc__ = function.__doc__
     return call
@@ -135,6 +145,13 @@ def _write_help(text: str | None, formatter: Any) -> None:
     formatter.write_paragraph()
     with formatter.indentation():
         formatter.write_text("\n\n".join(f"\b\n{part}" if part.startswith("  ") else part for part in paragraphs))
+
+
+def _write_parameters(shown: list[Any], formatter: Any) -> None:
+    for title, rows in (("Arguments", parameters.arguments(shown)), ("Options", parameters.options(shown))):
+        if explained := list(rows):
+            with formatter.section(title):
+                formatter.write_dl(explained)
 
 
 def _enter(directories: list[Path] | None) -> None:

@@ -1,0 +1,61 @@
+"""The parts of the manual that belong to no single command."""
+
+from typing import NamedTuple
+
+
+class Item(NamedTuple):
+    term: str
+    text: str
+
+
+ENVIRONMENT = (
+    Item(
+        "PLINY_CONFIG_<SECTION>__<KEY>",
+        "A setting, as git-pliny-config(1) names it, in capitals: PLINY_CONFIG_EXECUTION__JOBS=2. It counts more than "
+        "the configuration file and pliny.yaml, and less than the command line.",
+    ),
+    Item("NO_COLOR", "Where it is set to anything, no colours are used."),
+    Item(
+        "GIT_DIR, GIT_WORK_TREE",
+        "The repository to work on, as for git itself. Neither they nor git's other local variables reach the agents.",
+    ),
+    Item("XDG_CONFIG_HOME", "Where the user's configuration file is looked for; see git pliny config path."),
+)
+
+AGENT_ENVIRONMENT = (
+    Item("PLINY_SESSION", "The id of the session. git pliny checkpoint create NAME inside an agent finds it here."),
+    Item("PLINY_AGENT, PLINY_PHASE, PLINY_ATTEMPT", "Which agent this is, where, and which attempt."),
+    Item("PLINY_CONTEXT", "A file with the plan's context."),
+    Item("PLINY_DELIVERABLES", "A folder whose files are kept with the session."),
+    Item(
+        "PLINY_RESULT",
+        "A file where the agent may write JSON: cost_usd, tokens, verdict, score, summary.",
+    ),
+)
+
+EXIT_STATUS = (
+    Item("0", "Done."),
+    Item("1", "An error of the user or of the environment; a hint says what to type next."),
+    Item("2", "The command line is wrong."),
+    Item("3", "An agent failed."),
+    Item("4", "Refused, so as not to overwrite work."),
+    Item("70", "A bug in git-pliny; only then a traceback is shown."),
+    Item("130", "Interrupted; the run can be resumed."),
+)
+
+FILES = (
+    Item("pliny.yaml", "The plan of the repository, in its root; git pliny config schema prints its JSON Schema."),
+    Item("plan/plan_manifest.json", "The plan where there is no pliny.yaml; completed tasks are written back to it."),
+    Item(".pliny/agents/", "Agents that plans can name: executables, or Markdown with YAML front matter."),
+)
+
+PLAIN_GIT = (
+    Item("git show PLINY_HEAD", "The current session, as JSON."),
+    Item("git for-each-ref refs/pliny", "All sessions and checkpoints."),
+    Item(
+        "git log --notes='pliny/*' refs/pliny/checkpoints/<id>/<name>",
+        "The checkpoints of a session with their audit entries.",
+    ),
+    Item("git diff refs/pliny/checkpoints/<id>/<name> HEAD", "What changed since a checkpoint."),
+    Item("git ls-tree -r refs/pliny/artifacts/<id>", "Prompts, outputs and deliverables."),
+)
