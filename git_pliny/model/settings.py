@@ -7,14 +7,29 @@ import msgspec
 
 from git_pliny.model.duration import DURATION_PATTERN
 
-Duration = Annotated[str, msgspec.Meta(pattern=DURATION_PATTERN, description="a duration like `10m`, `1h30m` or `90s`")]
+# `extra["check"]` names what `plans` and `config` check beyond the type.
+Duration = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=DURATION_PATTERN, description="a duration like `10m`, `1h30m` or `90s`", extra={"check": "duration"}
+    ),
+]
+Timeout = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=DURATION_PATTERN, description="a duration like `10m`, `1h30m` or `90s`", extra={"check": "timeout"}
+    ),
+]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000, description="a number of milliseconds, at most a day")]
 Retries = Annotated[int, msgspec.Meta(ge=0, le=1000, description="a number of retries, 0 to 1000")]
 Slots = Annotated[int, msgspec.Meta(ge=1, le=1024, description="a number from 1 to 1024")]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="a number from 1 to 1000000")]
 Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 30, description="a number of bytes, at most 1 GiB")]
 ExitStatus = Annotated[int, msgspec.Meta(ge=0, le=255, description="an exit status, 0 to 255")]
-Regex = Annotated[str, msgspec.Meta(description="a regular expression", extra_json_schema={"format": "regex"})]
+Regex = Annotated[
+    str,
+    msgspec.Meta(description="a regular expression", extra_json_schema={"format": "regex"}, extra={"check": "regex"}),
+]
 
 
 class Backoff(StrEnum):
@@ -73,7 +88,7 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     max_retries: Retries | None = None
     isolation: Isolation = Isolation.NONE
     fail_fast: bool = False
-    timeout: Duration | None = None
+    timeout: Timeout | None = None
     """Default time limit of an agent, like `10m`; none where absent."""
     grace: Duration = "10s"
     """How long a process group has to end after TERM before it is killed."""
