@@ -1,0 +1,101 @@
+"""What differs between HEAD, index and work tree, read by one `git status` that takes no lock and writes nothing."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from git_pliny.errors import GitError
+from git_pliny.git.index import GITLINK, PLAIN
+from git_pliny.git.repository import Repository
+
+_ARGUMENTS = (
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "-z",
+    "--untracked-files=all",
+    "--no-renames",
+    "--no-ahead-behind",
+    "--ignore-submodules=none",
+)
+_UNREADABLE = re.compile(
+    r"^(?:warning: could not open directory '(?P<folder>.*)'|warning: unable to access '(?P<rules>[^/].*)'"
+    r"|(?!warning:|hint:)(?P<file>.+)): (?P<reason>Permission denied|Input/output error|Too many levels.*)$",
+    re.MULTILINE,
+)
+"""What git status says of what it could not look at, before it goes on as if that were not there; absolute paths of
+rules are the user's own settings, which git may pass over."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Status:
+    """Paths are bytes as git has them, relative to the root of the worktree."""
+
+    head: str | None = None
+    staged: bool = False
+    """Whether the index differs from HEAD's tree."""
+    unmerged: list[bytes] = field(default_factory=list)
+    changed: list[bytes] = field(default_factory=list)
+    """Paths that differ from the index, untracked files included."""
+    gone: list[bytes] = field(default_factory=list)
+    """Paths of the index that are no longer there, or that a nested repository has taken the place of."""
+    nested: list[bytes] = field(default_factory=list)
+    """Nested repositories that the index does not know as such."""
+    dirty_submodules: list[bytes] = field(default_factory=list)
+
+
+def read_status(repository: Repository) -> Status:
+    """Raises GitError for a folder or file that can't be looked at, naming it."""
+    done = repository.git_process(*PLAIN, *_ARGUMENTS)
+    if unreadable := _UNREADABLE.search(done.stderr.decode("utf-8", "replace")):
+        path = unreadable["folder"] or unreadable["rules"] or unreadable["file"]
+        raise GitError(
+            f"cannot read {path}: {unreadable['reason']}", hint=f"make it readable, or name it in .gitignore: {path}"
+        )
+    status = Status()
+    for record in done.stdout.split(b"\0"):
+        _READERS.get(record[:2], _ignore)(status, record)
+    return status
+
+
+def _ignore(status: Status, record: bytes) -> None:
+    pass
+
+
+def _header(status: Status, record: bytes) -> None:
+    name, _, value = record.removeprefix(b"# ").partition(b" ")
+    if name == b"branch.oid" and value != b"(initial)":
+        status.head = value.decode()
+
+
+def _ordinary(status: Status, record: bytes) -> None:
+    _, states, submodule, _, index_mode, work_mode, _, _, path = record.split(b" ", 8)
+    status.staged |= states[:1] != b"."
+    if submodule[2:] not in {b"..", b"", b".."}:
+        status.dirty_submodules.append(path)
+    if states[1:] == b".":
+        return
+    if states[1:] == b"D":
+        status.gone.append(path)
+    elif work_mode == GITLINK != index_mode:
+        status.gone.append(path)
+        status.nested.append(path)
+    else:
+        status.changed.append(path)
+
+
+def _unmerged(status: Status, record: bytes) -> None:
+    *_, work_mode, _, _, _, path = record.split(b" ", 10)
+    status.unmerged.append(path)
+    (status.gone if work_mode == b"000000" else status.changed).append(path)
+
+
+def _untracked(status: Status, record: bytes) -> None:
+    path = record[2:]
+    if path.endswith(b"/"):
+        status.nested.append(path[:-1])
+    else:
+        status.changed.append(path)
+
+
+_READERS = {b"# ": _header, b"1 ": _ordinary, b"u ": _unmerged, b"? ": _untracked}
