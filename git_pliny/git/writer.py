@@ -25,6 +25,8 @@ class ObjectWriter:
         self._repository = repository
         self._format = {"sha1": SHA1, "sha256": SHA256}[repository.object_format]
         self._waiting: dict[str, ShaFile] = {}
+        self.size = 0
+        """Bytes of content that wait to be written."""
 
     def blob(self, data: bytes) -> str:
         """The oid of a blob with this content."""
@@ -58,11 +60,14 @@ class ObjectWriter:
         command = ("unpack-objects", "-q") if len(objects) <= UNPACK_LIMIT else ("index-pack", "--stdin")
         self._repository.git(*command, stdin=stream.getvalue(), durable=True)
         self._waiting.clear()
+        self.size = 0
 
     def _add(self, item: ShaFile) -> str:
         item.object_format = self._format
         oid = item.get_id(self._format).decode()
-        self._waiting[oid] = item
+        if oid not in self._waiting:
+            self._waiting[oid] = item
+            self.size += item.raw_length()
         return oid
 
 

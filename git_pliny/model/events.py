@@ -128,6 +128,14 @@ class Chain:
         self._last = after
         self._prev = chain_start(session)
 
+    def mark(self) -> tuple[int, int, str]:
+        """Where the chain stands; `reset` brings it back there, when what was linked since could not be written."""
+        return self.seq, self._last, self._prev
+
+    def reset(self, mark: tuple[int, int, str]) -> None:
+        """Forget what was linked since `mark`."""
+        self.seq, self._last, self._prev = mark
+
     def link(self, event: Event, now: int) -> Line:
         """The next line; its time is above the last one's even if the clock stands still or jumps back."""
         ts = max(now, self._last + 1)

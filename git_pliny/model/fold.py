@@ -106,7 +106,10 @@ class Fold:
         self.agents: dict[str, AgentState] = {}
         self.completed: dict[str, None] = {}
         self.checkpoints: dict[str, CheckpointState] = {}
+        self.deleted: set[tuple[str, str]] = set()
         self.rollbacks: list[payloads.RolledBack] = []
+        self.open_phases: dict[str, bool] = {}
+        """Phases that began and did not end; True where their checkpoint is there already."""
         self.last_key = ("", "", 0)
         self._entries = 0
         self._heads: dict[str, Line] = {}
@@ -181,13 +184,17 @@ class Fold:
         state.phase = phase or state.phase
         return state
 
+    def stop_running(self) -> None:
+        """No attempt that has no end is under way any more."""
+        for name, agent in self.agents.items():
+            if agent.status is AgentStatus.RUNNING:
+                self.set_status(name, AgentStatus.PENDING)
+
     def set_status(self, name: str, status: AgentStatus) -> None:
         self.agents[name].status = status
-        if status.done and status is AgentStatus.COMPLETED:
-            self.completed.pop(name, None)
+        self.completed.pop(name, None)
+        if status is AgentStatus.COMPLETED:
             self.completed[name] = None
-        else:
-            self.completed.pop(name, None)
 
 
 def fold(session: str, lines: Iterable[Line]) -> Fold:
@@ -212,14 +219,16 @@ def _session_start(state: Fold, entry: Entry) -> None:
 
 def _session_resume(state: Fold, _: Entry) -> None:
     state.status = SessionStatus.IN_PROGRESS
+    state.stop_running()
     for name, agent in state.agents.items():
-        if agent.status in (AgentStatus.RUNNING, AgentStatus.BLOCKED):
+        if agent.status is AgentStatus.BLOCKED:
             state.set_status(name, AgentStatus.PENDING)
 
 
 def _session_end(state: Fold, entry: Entry) -> None:
     if data := _payload(entry, payloads.SessionEnd):
         state.status = data.status
+        state.stop_running()
 
 
 def _session_archive(state: Fold, _: Entry) -> None:
@@ -254,6 +263,13 @@ def _round_begin(state: Fold, entry: Entry) -> None:
 
 def _phase_begin(state: Fold, entry: Entry) -> None:
     state.current_phase = entry.phase
+    if entry.phase is not None:
+        state.open_phases[entry.phase] = False
+
+
+def _phase_end(state: Fold, entry: Entry) -> None:
+    if entry.phase is not None:
+        state.open_phases.pop(entry.phase, None)
 
 
 def _agent_start(state: Fold, entry: Entry) -> None:
@@ -309,11 +325,14 @@ def _checkpoint(state: Fold, entry: Entry) -> None:
         name = f"{data.name}.{data.commit[:12]}"
     if known is None or known.commit != data.commit:
         state.checkpoints[name] = CheckpointState(name, data.commit, data.taken_at or entry.ts, data.head)
+        if data.kind == "phase" and entry.phase in state.open_phases:
+            state.open_phases[entry.phase] = True
 
 
 def _checkpoint_delete(state: Fold, entry: Entry) -> None:
     if data := _payload(entry, payloads.CheckpointDeleted):
         known = state.checkpoints.get(data.name)
+        state.deleted.add((data.name, data.commit))
         if known is not None and known.commit == data.commit:
             del state.checkpoints[data.name]
 
@@ -347,6 +366,7 @@ _RULES: dict[str, Callable[[Fold, Entry], Any]] = {
     EventType.PLAN_CHANGE: _plan_change,
     EventType.ROUND_BEGIN: _round_begin,
     EventType.PHASE_BEGIN: _phase_begin,
+    EventType.PHASE_END: _phase_end,
     EventType.AGENT_START: _agent_start,
     EventType.AGENT_END: _agent_end,
     EventType.AGENT_BLOCK: _set_named(AgentStatus.BLOCKED),

@@ -65,6 +65,7 @@ class CheckpointMade(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     commit: Oid
+    kind: str = "manual"
     taken_at: str | None = None
     head: Oid | None = None
 

@@ -1,0 +1,146 @@
+"""What attempts left behind, as a tree under `refs/pliny/artifacts/<id>` (DESIGN section 2).
+
+Collected from the local folder of each attempt that the entries being flushed name, so that a run which was killed between
+its last entry and its flush loses nothing: whoever flushes its journal collects its outputs too.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from git_pliny.git.objects import MODE_EXECUTABLE, MODE_FILE, ObjectReader
+from git_pliny.git.repository import Repository
+from git_pliny.git.writer import ObjectWriter, TreeNode
+from git_pliny.model.events import EventType, Line
+from git_pliny.model.names import encode
+
+_MARGIN = 16_384
+_BATCH = 16 * 1024 * 1024
+_ENDS = (EventType.AGENT_END, EventType.ERROR)
+
+
+class Masking(Protocol):
+    """Takes secrets out of text before it is stored."""
+
+    def mask_bytes(self, data: bytes) -> bytes: ...
+
+
+class Bounds(NamedTuple):
+    """What is stored of one file: at most `limit` bytes, without secrets."""
+
+    masking: Masking
+    limit: int
+
+
+class AttemptPlace(NamedTuple):
+    """Which attempt of which agent, in which run."""
+
+    agent: str
+    attempt: int
+    run: str
+
+    @property
+    def stem(self) -> str:
+        return f"{self.attempt}-{self.run}"
+
+
+def attempt_folder(repository: Repository, session: str, place: AttemptPlace) -> Path:
+    """Where an attempt's files lie on this machine."""
+    return repository.local / "output" / session / encode(place.agent) / place.stem
+
+
+def ended_attempts(lines: Iterable[Line]) -> Iterator[AttemptPlace]:
+    """The attempts whose end these entries tell."""
+    for line in lines:
+        entry = line.entry
+        if entry.type in _ENDS and entry.agent is not None and entry.attempt is not None:
+            yield AttemptPlace(entry.agent, entry.attempt, entry.run)
+
+
+class ArtifactsTree:
+    """The session's artifacts while they grow; `write` gives the tree that holds them all."""
+
+    def __init__(self, reader: ObjectReader, tip: str | None) -> None:
+        self._reader = reader
+        self._tip = tip
+        self._root = TreeNode(reader.tree(tip) if tip else None)
+        self.changed = False
+
+    def put(self, path: tuple[str, ...], oid: str, mode: int = MODE_FILE) -> None:
+        """Set the file at `path`."""
+        node, place = self._root, ""
+        for part in path[:-1]:
+            name = _name(part)
+            place = f"{place}/{part}" if place else part
+            known = node.entry(name)
+            node = node.folder(name, {} if known is None else self._reader.tree(known.oid))
+        node.put(_name(path[-1]), oid, mode)
+        self.changed = True
+
+    def write(self, writer: ObjectWriter) -> str:
+        """The oid of the whole tree."""
+        return self._root.write(writer)
+
+    def collect(self, folder: Path, place: AttemptPlace, writer: ObjectWriter, bounds: Bounds) -> None:
+        """Take in an attempt's prompt, output and deliverables, as far as its folder still holds them."""
+        if not folder.is_dir():
+            return
+        agent = encode(place.agent)
+        for path, file, mode in _files(folder, agent, place.stem):
+            data = bounded(file, bounds)
+            if data is not None:
+                self.put(path, writer.blob(data), mode)
+        if writer.size > _BATCH:
+            writer.write()
+
+
+def _files(folder: Path, agent: str, stem: str) -> Iterator[tuple[tuple[str, ...], Path, int]]:
+    yield ("outputs", agent, f"{stem}.log"), folder / "output.log", MODE_FILE
+    yield ("prompts", agent, f"{stem}.md"), folder / "prompt.md", MODE_FILE
+    kept = folder / "deliverables"
+    for parent, _, names in os.walk(kept):
+        for name in sorted(names):
+            file = Path(parent, name)
+            parts = [_component(part) for part in file.relative_to(kept).parts]
+            yield ("deliverables", agent, stem, *parts), file, _mode(file)
+
+
+def _component(part: str) -> str:
+    return f"%2E{part[1:]}" if part.lower() in (".git", "git~1") else part
+
+
+def _name(part: str) -> bytes:
+    return os.fsencode(part)
+
+
+def _mode(file: Path) -> int:
+    try:
+        return MODE_EXECUTABLE if file.lstat().st_mode & stat.S_IXUSR else MODE_FILE
+    except OSError:
+        return MODE_FILE
+
+
+def bounded(file: Path, bounds: Bounds) -> bytes | None:
+    """A regular file's content, masked; head and tail with what was cut, where it is over the limit; else None.
+
+    A little more than the limit is masked and only then cut, so that a secret on the border is whole when it is looked at.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as opened:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        if found.st_size <= bounds.limit:
+            return bounds.masking.mask_bytes(opened.read(bounds.limit))
+        half = bounds.limit // 2
+        head = bounds.masking.mask_bytes(opened.read(half + _MARGIN))[:half]
+        opened.seek(max(found.st_size - half - _MARGIN, 0))
+        tail = bounds.masking.mask_bytes(opened.read(half + _MARGIN))
+    tail = tail[max(len(tail) - half, 0) :]
+    cut = f"\n[... {found.st_size - 2 * half} bytes were cut here; the whole is kept locally ...]\n"
+    return head + cut.encode() + tail

@@ -1,0 +1,218 @@
+"""A run: one process that writes to a session. It owns a journal and moves its lines into the notes.
+
+The order of durability is DESIGN section 3's: lines are synced to the journal before the caller goes on; a flush writes
+objects, then refs, and only then do the lines leave the journal. A kill between any two steps leaves lines in both
+places, and reading is a union.
+"""
+
+import contextlib
+import secrets
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from git_pliny.errors import GitError, NotFoundError
+from git_pliny.git.objects import ObjectReader
+from git_pliny.git.refs import RefMovedError, RefUpdate, update_refs
+from git_pliny.git.repository import Repository
+from git_pliny.git.snapshot import Snapshot, capture
+from git_pliny.git.writer import ObjectWriter
+from git_pliny.model.events import Chain, Event, EventType, Line, parse_time, render_time, union
+from git_pliny.model.fold import CheckpointState, fold
+from git_pliny.model.names import encode
+from git_pliny.store import checkpoints, journal, locks
+from git_pliny.store.artifacts import Bounds
+from git_pliny.store.flush import Flush, Noted
+from git_pliny.store.sessions import CHECKPOINTS, NOTES, checkpoint_refs, load_lines, read_noted
+
+_TRIES = 10
+_NOBODY = "git-pliny <git-pliny@localhost> 0 +0000"
+
+
+class Run:
+    """Writes entries, checkpoints and artifacts of one session. Leaving it as a context flushes it.
+
+    `clock` gives microseconds since the epoch; `bounds` says what is stored of outputs; `new` is for a session that does
+    not exist yet, else NotFoundError.
+    """
+
+    def __init__(
+        self, repository: Repository, session: str, *, clock: Callable[[], int], bounds: Bounds, new: bool = False
+    ) -> None:
+        self.repository = repository
+        self.session = session
+        self.id = secrets.token_hex(4)
+        self.reader = ObjectReader(repository)
+        self._clock = clock
+        self._bounds = bounds
+        known = [] if new else load_lines(repository, session, reader=self.reader)
+        if not known and not new:
+            self.reader.close()
+            raise NotFoundError(f"there is no session '{session}'", hint="git pliny session list")
+        latest = max((parse_time(line.entry.ts) for line in known), default=0)
+        self._chain = Chain(session=session, run=self.id, after=latest)
+        self._journal = journal.Journal(journal.journal_folder(repository.local, session) / f"{self.id}.jsonl")
+        self._pending: list[Line] = []
+        self._noted = Noted(None, {})
+        self._stale = not new
+        self.state = fold(session, known)
+        self._ident: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(flush=kind is None)
+
+    def close(self, *, flush: bool = True) -> None:
+        """End the run; without `flush`, its lines stay in the journal, where every reader finds them."""
+        try:
+            if flush:
+                self.flush()
+        finally:
+            self._journal.close()
+            self.reader.close()
+
+    def append(self, *events: Event) -> Sequence[Line]:
+        """Record events; when this returns they are durable. StorageError where they cannot be: then none of them is."""
+        mark = self._chain.mark()
+        lines = [self._chain.link(event, self._clock()) for event in events]
+        try:
+            self._journal.append(lines)
+        except BaseException:
+            self._chain.reset(mark)
+            raise
+        self._pending.extend(lines)
+        for line in lines:
+            self.state.apply(line)
+        return lines
+
+    def adopt(self, lines: Sequence[Line]) -> None:
+        """Take over the lines of a run that has ended: the next flush moves them into the notes."""
+        self._pending.extend(lines)
+        self._stale = True
+        self._refresh()
+
+    def now(self) -> str:
+        """The time, as entries write it."""
+        return render_time(self._clock())
+
+    def keep_plan(self, raw: bytes) -> str:
+        """Store a plan's JSON; the oid is for a `plan_change` entry, and the flush of that entry makes it reachable."""
+        writer = ObjectWriter(self.repository)
+        oid = writer.blob(raw)
+        writer.write()
+        return oid
+
+    def flush(self) -> None:
+        """Move the journal's lines into the notes and the session ref along. Nothing while there is no checkpoint yet."""
+        if self._pending:
+            with self._flushing():
+                self._flush_held()
+
+    def checkpoint(self, occasion: checkpoints.Occasion) -> tuple[CheckpointState, Snapshot]:
+        """Snapshot the workspace, keep it as a checkpoint, record that, and flush."""
+        taken_at = self.now()
+        snapshot = capture(self.repository)
+        with self._flushing():
+            self._refresh()
+            made = self._keep(occasion, snapshot, taken_at)
+            self._flush_held()
+        return made, snapshot
+
+    def delete_checkpoint(self, name: str) -> None:
+        """Remove a checkpoint: first the entry that says so, then its ref."""
+        known = self.state.checkpoints.get(name)
+        if known is None:
+            raise NotFoundError(f"the session has no checkpoint '{name}'", hint="git pliny checkpoint list")
+        with self._flushing():
+            self.append(Event(type=EventType.CHECKPOINT_DELETE, data={"name": name, "commit": known.commit}))
+            ref = f"{CHECKPOINTS}{self.session}/{encode(name)}"
+            tag = dict(checkpoint_refs(self.repository, self.session)).get(encode(name))
+            if tag is not None:
+                update_refs(self.repository, [RefUpdate(ref, None, tag)])
+            self._flush_held()
+
+    def _keep(self, occasion: checkpoints.Occasion, snapshot: Snapshot, taken_at: str) -> CheckpointState:
+        writer, author = ObjectWriter(self.repository), self._author()
+        taken = dict(checkpoint_refs(self.repository, self.session))
+        name = checkpoints.free_name(self.state, taken, occasion)
+        index = checkpoints.write_index(writer, snapshot, author)
+        parents = checkpoints.parents_of(self.repository, self.state, snapshot, index)
+        head = checkpoints.describe_head(snapshot.head, len(snapshot.tree))
+        extra = {"Taken": taken_at, **({"Index": index} if index else {})}
+        message = checkpoints.message(self.session, name, occasion, head, extra)
+        commit = writer.commit(tree=snapshot.tree, parents=parents, author=author, message=message)
+        audit = {**extra, "Audit": self.state.head(self.id) or f"{self.id}:0:"}
+        tag = writer.tag(
+            target=commit,
+            name=f"pliny/{self.session}/{encode(name)}",
+            tagger=author,
+            message=checkpoints.message(self.session, name, occasion, head, audit),
+        )
+        writer.write()
+        update_refs(self.repository, [RefUpdate(f"{CHECKPOINTS}{self.session}/{encode(name)}", tag, None)])
+        self.append(
+            Event(
+                type=EventType.CHECKPOINT,
+                phase=occasion.phase,
+                agent=occasion.agent,
+                attempt=occasion.attempt,
+                data={
+                    "name": name,
+                    "kind": occasion.kind.value,
+                    "commit": commit,
+                    "tag": tag,
+                    "taken_at": taken_at,
+                    "head": snapshot.head.oid,
+                },
+            )
+        )
+        return self.state.checkpoints[name]
+
+    def _flushing(self) -> contextlib.AbstractContextManager[None]:
+        return locks.held(self.repository.local / "locks" / f"{self.session}.flush")
+
+    def _flush_held(self) -> None:
+        for _ in range(_TRIES):
+            self._refresh()
+            target = self.state.newest_checkpoint()
+            if target is None:
+                return
+            flush = Flush(
+                self.repository,
+                self.reader,
+                noted=self._noted,
+                state=self.state,
+                pending=self._pending,
+                target=target.commit,
+            )
+            try:
+                self._noted = flush.carry_out(self._bounds)
+            except RefMovedError:
+                continue
+            self._journal.clear()
+            self._pending.clear()
+            return
+        raise GitError(f"the refs of session {self.session} keep moving", hint="git pliny doctor")
+
+    def _refresh(self) -> None:
+        """Make `state` the fold of what is noted now and of our own lines; cheap where nobody else wrote."""
+        tip = self.reader.read(NOTES + self.session)
+        in_order = not self._pending or self._pending[-1].key >= self.state.last_key
+        if (tip.oid if tip else None) == self._noted.tip and in_order and not self._stale:
+            return
+        self._stale = False
+        noted = read_noted(self.repository, self.session, reader=self.reader)
+        self._noted = Noted(noted.tip, noted.notes)
+        self.state = fold(self.session, union(noted.lines, self._pending))
+
+    def _author(self) -> str:
+        """The user's ident with our clock's time; of nobody in particular where git knows none."""
+        if self._ident is None:
+            done = self.repository.git_process("var", "GIT_COMMITTER_IDENT", accept=(0, 1, 128))
+            self._ident = done.stdout.decode("utf-8", "surrogateescape").strip() if done.returncode == 0 else _NOBODY
+        who, _, zone = self._ident.rsplit(" ", 2)
+        return f"{who} {self._clock() // 1_000_000} {zone}"
