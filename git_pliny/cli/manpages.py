@@ -60,7 +60,7 @@ def _program() -> Iterator[str]:
 
 
 def _group(group: table.Group) -> Iterator[str]:
-    commands = [(name, program.command(group.name, name)) for name, _ in group.commands]
+    commands = [(it.name, program.command(it.module or group.name, it.name)) for it in group.commands]
     yield from _synopsis(
         (f"git pliny {group.name} {name}", parameters.synopsis(command.params)) for name, command in commands
     )

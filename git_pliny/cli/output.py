@@ -1,7 +1,7 @@
 """How commands print data: on standard output, with the control characters of foreign text made visible."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -18,13 +18,13 @@ def data_json(value: object) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
-def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Rows in aligned columns under a heading; nothing at all where there are no rows."""
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, paint: Callable[[str], str] = str) -> None:
+    """Rows in aligned columns under a heading; nothing at all where there are no rows. `paint` may colour a cell."""
     cells = [[visible(cell) for cell in row] for row in rows]
     if not cells:
         return
     cells.insert(0, [cell.upper() for cell in heading])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        line = "  ".join(paint(cell) + " " * (width - len(cell)) for cell, width in zip(row, widths, strict=True))
         sys.stdout.write(line.rstrip() + "\n")

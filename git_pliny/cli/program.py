@@ -56,7 +56,7 @@ class PlinyGroup(TyperGroup):
         entry = self.entries.get(cmd_name)
         if isinstance(entry, table.Group):
             return group(entry)
-        return entry and command(self.module or entry.name, entry.name)
+        return entry and command(entry.module or self.module or entry.name, entry.name)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:

@@ -1,7 +1,8 @@
 """The table of commands: their names, the module that holds each, and one line of help.
 
 Listing, completing and suggesting commands needs nothing but this table. The function of `git pliny session list` is
-`list_command` in `git_pliny.cli.session`, that of `git pliny execute` is `execute_command` in `git_pliny.cli.execute`.
+`list_command` in `git_pliny.cli.session`, that of `git pliny execute` is `execute_command` in `git_pliny.cli.execute`,
+where the table names no other module.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ class Command(NamedTuple):
     name: str
     help: str
     """The first line of the function's docstring."""
+    module: str = ""
+    """The module that holds it, where its group's does not: commands that look must not import what writes."""
 
 
 class Group(NamedTuple):
@@ -37,13 +40,15 @@ SECTIONS = (
                 "session",
                 "Start, list, show, resume and remove sessions.",
                 (
-                    Command("start", "Start a session without running anything yet."),
+                    Command("start", "Start a session without running anything yet.", "session_changes"),
                     Command("list", "List the sessions of this repository."),
                     Command("show", "Show a session: its phases, agents, checkpoints and metrics."),
-                    Command("resume", "Go on with a session that is unfinished."),
-                    Command("archive", "Mark a session as archived."),
-                    Command("delete", "Delete a session with its checkpoints, audit trail and artifacts."),
-                    Command("prune", "Delete finished sessions that are older than a given age."),
+                    Command("resume", "Go on with a session that is unfinished.", "session_changes"),
+                    Command("archive", "Mark a session as archived.", "session_changes"),
+                    Command(
+                        "delete", "Delete a session with its checkpoints, audit trail and artifacts.", "session_removal"
+                    ),
+                    Command("prune", "Delete finished sessions that are older than a given age.", "session_removal"),
                 ),
             ),
         ),
@@ -55,11 +60,11 @@ SECTIONS = (
                 "checkpoint",
                 "Create, list, show, compare and delete checkpoints.",
                 (
-                    Command("create", "Keep the workspace as it is now under a name."),
+                    Command("create", "Keep the workspace as it is now under a name.", "checkpoint_changes"),
                     Command("list", "List the checkpoints of a session."),
                     Command("show", "Show a checkpoint: when and where it was taken, and what it changed."),
                     Command("diff", "Show what changed since a checkpoint, or between two."),
-                    Command("delete", "Delete a checkpoint."),
+                    Command("delete", "Delete a checkpoint.", "checkpoint_changes"),
                 ),
             ),
             Command("rollback", "Make files, index and branch as they were at a checkpoint."),
