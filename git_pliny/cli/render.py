@@ -114,4 +114,4 @@ def _paint(cell: str) -> str:
 
 
 def _count(number: int) -> str:
-    return str(number) if abs(number) < _MILLION else f"{min(number / _MILLION, 1e9):.4g}M"
+    return str(number) if abs(number) < _MILLION else clip(str(number // int(_MILLION)), _SHOWN) + "M"
