@@ -4,7 +4,6 @@ The lines of runs that have ended are taken over, what a kill tore is recorded, 
 (the trail wins), and checkpoint refs that no entry names are adopted.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +14,12 @@ from git_pliny.model.fold import Fold, fold
 from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus, Session, decode_session, encode_session
 from git_pliny.store import journal, locks
-from git_pliny.store.checkpoints import decode_name, read_trailers
+from git_pliny.store.checkpoints import CheckpointKind, Occasion, decode_name, read_trailers
 from git_pliny.store.run import Run
 from git_pliny.store.sessions import CHECKPOINTS, SESSIONS, checkpoint_refs, read_noted
+
+START = Occasion(name="start", kind=CheckpointKind.START)
+"""The checkpoint that every session has first."""
 
 
 class _Ended(NamedTuple):
@@ -38,9 +40,10 @@ def recover(run: Run) -> list[Event]:
         repairs += _refs_against_trail(run)
         if repairs:
             run.append(*repairs)
+        if run.state.newest_checkpoint() is None:
+            run.checkpoint(START)
         run.flush()
-        if run.state.newest_checkpoint() is not None:
-            _put_away(ended)
+        _put_away(ended)
     finally:
         for journal_ in ended:
             journal_.lock.release()
@@ -70,7 +73,7 @@ def _torn(ended: _Ended) -> Event | None:
 def _put_away(ended: list[_Ended]) -> None:
     for journal_ in ended:
         if journal_.text.bad:
-            os.replace(journal_.path, journal_.path.with_suffix(".bad"))
+            journal_.path.replace(journal_.path.with_suffix(".bad"))
         else:
             journal_.lock.release(remove=True)
 

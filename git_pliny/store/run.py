@@ -112,15 +112,15 @@ class Run:
             with self._flushing():
                 self._flush_held()
 
-    def checkpoint(self, occasion: checkpoints.Occasion) -> tuple[CheckpointState, Snapshot]:
-        """Snapshot the workspace, keep it as a checkpoint, record that, and flush."""
+    def checkpoint(self, occasion: checkpoints.Occasion) -> tuple[CheckpointState, Snapshot, Sequence[Line]]:
+        """Snapshot the workspace, keep it as a checkpoint, record that, and flush; gives the entries as well."""
         taken_at = self.now()
         snapshot = capture(self.repository)
         with self._flushing():
             self._refresh()
-            made = self._keep(occasion, snapshot, taken_at)
+            made, lines = self._keep(occasion, snapshot, taken_at)
             self._flush_held()
-        return made, snapshot
+        return made, snapshot, lines
 
     def delete_checkpoint(self, name: str) -> None:
         """Remove a checkpoint: first the entry that says so, then its ref."""
@@ -135,7 +135,9 @@ class Run:
                 update_refs(self.repository, [RefUpdate(ref, None, tag)])
             self._flush_held()
 
-    def _keep(self, occasion: checkpoints.Occasion, snapshot: Snapshot, taken_at: str) -> CheckpointState:
+    def _keep(
+        self, occasion: checkpoints.Occasion, snapshot: Snapshot, taken_at: str
+    ) -> tuple[CheckpointState, Sequence[Line]]:
         writer, author = ObjectWriter(self.repository), self._author()
         taken = dict(checkpoint_refs(self.repository, self.session))
         name = checkpoints.free_name(self.state, taken, occasion)
@@ -154,7 +156,7 @@ class Run:
         )
         writer.write()
         update_refs(self.repository, [RefUpdate(f"{CHECKPOINTS}{self.session}/{encode(name)}", tag, None)])
-        self.append(
+        lines = self.append(
             Event(
                 type=EventType.CHECKPOINT,
                 phase=occasion.phase,
@@ -170,7 +172,7 @@ class Run:
                 },
             )
         )
-        return self.state.checkpoints[name]
+        return self.state.checkpoints[name], lines
 
     def _flushing(self) -> contextlib.AbstractContextManager[None]:
         return locks.held(self.repository.local / "locks" / f"{self.session}.flush")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from git_pliny.errors import NotFoundError, PlinyError
+from git_pliny.errors import GitError, NotFoundError, PlinyError
 from git_pliny.git.notes import read_notes
 from git_pliny.git.objects import ObjectReader
 from git_pliny.git.refs import list_blobs, list_refs, read_symbolic
@@ -40,9 +40,7 @@ class NotedLines:
 def session_ids(repository: Repository) -> list[str]:
     """Every session known here, in no certain order; one whose first flush never came is known by its journal."""
     refs = (ref.name.removeprefix(SESSIONS) for ref in list_refs(repository, SESSIONS))
-    folder = repository.local / "journal"
-    local = (path.name for path in folder.iterdir() if any(path.iterdir())) if folder.is_dir() else ()
-    return [name for name in dict.fromkeys([*refs, *local]) if _ID.fullmatch(name)]
+    return [name for name in dict.fromkeys([*refs, *_with_journals(repository)]) if _ID.fullmatch(name)]
 
 
 def current_session(repository: Repository) -> str | None:
@@ -90,17 +88,36 @@ def load(repository: Repository, session: str, *, reader: ObjectReader | None = 
 
 def load_all(repository: Repository) -> list[Session]:
     """Every session, oldest first. The blob is the session unless a journal has more to say, or the blob is none."""
-    found: dict[str, Session] = {}
-    for name, raw in list_blobs(repository, SESSIONS):
-        session = name.removeprefix(SESSIONS)
-        if _ID.fullmatch(session) and (decoded := decode_session(raw)) and decoded.id == session:
-            found[session] = decoded
-    for session in session_ids(repository):
-        if session not in found or journal.journal_files(repository.local, session):
-            lines = load_lines(repository, session)
-            if lines:
-                found[session] = fold(session, lines).session()
-    return sorted(found.values(), key=lambda session: (session.created_at, session.id))
+    unsure = set(_with_journals(repository))
+    found = _decoded(repository)
+    unsure.update(session for session, decoded in found.items() if decoded is None)
+    with ObjectReader(repository) as reader:
+        for session in unsure:
+            lines = load_lines(repository, session, reader=reader)
+            found[session] = fold(session, lines).session() if lines else None
+    known = (session for session in found.values() if session is not None)
+    return sorted(known, key=lambda session: (session.created_at, session.id))
+
+
+def _decoded(repository: Repository) -> dict[str, Session | None]:
+    """What each session ref holds; None where that is no session, or where git misses an object of any of them."""
+    try:
+        blobs = list(list_blobs(repository, SESSIONS))
+    except GitError:
+        blobs = [(ref.name, b"") for ref in list_refs(repository, SESSIONS)]
+    found: dict[str, Session | None] = {}
+    for name, raw in blobs:
+        session, decoded = name.removeprefix(SESSIONS), decode_session(raw)
+        if _ID.fullmatch(session):
+            found[session] = decoded if decoded and decoded.id == session else None
+    return found
+
+
+def _with_journals(repository: Repository) -> list[str]:
+    """The sessions that have entries which are perhaps not in git yet."""
+    folder = repository.local / "journal"
+    names = (path.name for path in folder.iterdir() if any(path.glob("*.jsonl"))) if folder.is_dir() else ()
+    return [name for name in names if _ID.fullmatch(name)]
 
 
 def read_noted(repository: Repository, session: str, *, reader: ObjectReader | None = None) -> NotedLines:

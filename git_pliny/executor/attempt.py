@@ -1,0 +1,172 @@
+"""What an attempt's outcome means: success or which failure, and how the trail tells it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from git_pliny.model.failure import Evidence, Failure, classify
+from git_pliny.model.payloads import AgentEnd, Spent
+from git_pliny.model.plan import Agent
+from git_pliny.model.session import AgentStatus, ErrorRecord, Tokens
+from git_pliny.model.settings import Category, ErrorRule
+from git_pliny.runners.base import Outcome, Result, Verdict
+from git_pliny.runners.leftovers import Leftover
+
+AGAIN_EXIT = 10
+"""The exit status by which an evaluate agent without a result file asks for another round (DESIGN section 5)."""
+
+_SUMMARY = 2000
+
+
+class MaskText(Protocol):
+    """Takes secrets out of text."""
+
+    def mask_text(self, text: str) -> str: ...
+
+
+class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt counts; `failure` is None for a success."""
+
+    outcome: Outcome
+    failure: Failure | None
+    verdict: Verdict | None = None
+
+    @property
+    def spent(self) -> Spent | None:
+        """What the attempt says that it cost."""
+        result = self.outcome.result
+        if result is None or (result.cost_usd is None and result.tokens is None):
+            return None
+        return Spent(tokens=result.tokens, cost_usd=result.cost_usd)
+
+
+def conclude(
+    outcome: Outcome, agent: Agent, *, rules: Sequence[ErrorRule], leftovers: Sequence[Leftover], judges: bool
+) -> Conclusion:
+    """The meaning of an outcome; `judges` is for an agent whose verdict decides whether the plan goes round again."""
+    if leftovers:
+        return Conclusion(outcome=outcome, failure=_still_alive(leftovers))
+    verdict = _verdict(outcome) if judges else None
+    if verdict is not None or _succeeded(outcome):
+        return Conclusion(outcome=outcome, failure=None, verdict=verdict)
+    evidence = Evidence(
+        exit_code=outcome.exit_code,
+        signal=outcome.signal,
+        timed_out=outcome.timed_out,
+        launch_errno=outcome.launch_errno,
+        launch_error=outcome.launch_error,
+        missing_deliverables=outcome.missing_deliverables,
+        invalid_result=outcome.invalid_result,
+        tail=outcome.tail,
+    )
+    return Conclusion(outcome=outcome, failure=classify(evidence, rules=rules, retry_on_exit=agent.retry_on_exit))
+
+
+def error_data(conclusion: Conclusion, failure: Failure, masking: MaskText) -> dict[str, Any]:
+    """The `data` of an `error` entry."""
+    record = msgspec.to_builtins(_error(failure, masking))
+    spent = {"spent": msgspec.to_builtins(conclusion.spent)} if conclusion.spent else {}
+    outcome = conclusion.outcome
+    signal = {"signal": outcome.signal} if outcome.signal is not None else {}
+    return {**record, "exit_code": outcome.exit_code, **signal, "duration_s": _seconds(outcome), **spent}
+
+
+def end_data(
+    conclusion: Conclusion,
+    masking: MaskText,
+    *,
+    phase: str,
+    attempts: int,
+    started_at: str | None,
+    ended_at: str,
+    before: Spent | None,
+) -> dict[str, Any]:
+    """The `data` of an `agent_end` entry: the agent's record, what this attempt cost, and what it said of itself.
+
+    `before` is what the agent's earlier attempts cost.
+    """
+    outcome, failure = conclusion.outcome, conclusion.failure
+    total = _together(before, conclusion.spent)
+    end = AgentEnd(
+        status=AgentStatus.COMPLETED if failure is None else AgentStatus.FAILED,
+        started_at=started_at,
+        duration_s=_seconds(outcome),
+        exit_code=outcome.exit_code,
+        error=_error(failure, masking) if failure else None,
+        spent=conclusion.spent,
+        verdict=conclusion.verdict.value if conclusion.verdict else None,
+        score=outcome.result.score if outcome.result else None,
+    )
+    record = {
+        "phase": phase,
+        "status": end.status.value,
+        "attempts": attempts,
+        "started_at": started_at,
+        "ended_at": ended_at,
+        "duration_s": end.duration_s,
+        "exit_code": end.exit_code,
+        "tokens": msgspec.to_builtins(total.tokens),
+        "cost_usd": total.cost_usd,
+        "error": msgspec.to_builtins(end.error),
+    }
+    said = {"spent": msgspec.to_builtins(end.spent), "verdict": end.verdict, "score": end.score}
+    said["summary"] = _summary(outcome.result, masking)
+    if outcome.signal is not None:
+        said["signal"] = outcome.signal
+    return record | {key: value for key, value in said.items() if value is not None}
+
+
+def _together(one: Spent | None, two: Spent | None) -> Spent:
+    known = [spent for spent in (one, two) if spent is not None]
+    tokens = [spent.tokens for spent in known if spent.tokens is not None]
+    costs = [spent.cost_usd for spent in known if spent.cost_usd is not None]
+    return Spent(tokens=sum(tokens, start=Tokens()) if tokens else None, cost_usd=sum(costs) if costs else None)
+
+
+def _succeeded(outcome: Outcome) -> bool:
+    return (
+        outcome.exit_code == 0
+        and not outcome.timed_out
+        and not outcome.cancelled
+        and not outcome.missing_deliverables
+        and outcome.invalid_result is None
+    )
+
+
+def _verdict(outcome: Outcome) -> Verdict | None:
+    if outcome.timed_out or outcome.missing_deliverables or outcome.invalid_result:
+        return None
+    said = outcome.result.verdict if outcome.result else None
+    if outcome.exit_code == AGAIN_EXIT:
+        return said or Verdict.AGAIN
+    return (said or Verdict.DONE) if outcome.exit_code == 0 else None
+
+
+def _still_alive(leftovers: Sequence[Leftover]) -> Failure:
+    pids = ", ".join(str(leftover.pid) for leftover in leftovers[:10])
+    return Failure(
+        category=Category.SYSTEM,
+        recoverable=False,
+        reason="processes of an earlier attempt of this agent are still alive",
+        message=f"processes of an earlier attempt still live: {pids}; end them, or pass --ignore-leftovers",
+        retry_after_s=None,
+    )
+
+
+def _error(failure: Failure, masking: MaskText) -> ErrorRecord:
+    return ErrorRecord(
+        category=failure.category.value,
+        recoverable=failure.recoverable,
+        reason=masking.mask_text(failure.reason),
+        message=masking.mask_text(failure.message),
+    )
+
+
+def _summary(result: Result | None, masking: MaskText) -> str | None:
+    return masking.mask_text(result.summary)[:_SUMMARY] if result and result.summary else None
+
+
+def _seconds(outcome: Outcome) -> float:
+    return round(outcome.duration_s, 6) if math.isfinite(outcome.duration_s) else 0.0

@@ -1,0 +1,204 @@
+"""The coordinator: takes a plan through its phases, and a session to its end. One thread owns journal, refs and graph.
+
+Starting, going on and recovering are the same call: what is done already is read from the session's state.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from git_pliny.errors import BusyError
+from git_pliny.executor.desk import Desk
+from git_pliny.executor.jobs import clear_leftovers
+from git_pliny.executor.phase import PhaseLoop
+from git_pliny.executor.rounds import NextRound, after_round
+from git_pliny.executor.workers import Interrupt
+from git_pliny.model import graph
+from git_pliny.model.codec import changed_agents
+from git_pliny.model.events import EventType
+from git_pliny.model.fold import AgentState
+from git_pliny.model.plan import Phase
+from git_pliny.model.session import AgentStatus, SessionStatus
+from git_pliny.model.settings import CheckpointWhen
+from git_pliny.store.checkpoints import CheckpointKind, Occasion
+
+
+class End(Enum):
+    """How an execution ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    PAUSED = "paused"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How it ended, and why, where that is not the plan's own end."""
+
+    end: End
+    reason: str = ""
+
+
+class Coordinator:
+    """One execution of a plan in one session, whose lock the caller holds."""
+
+    def __init__(self, desk: Desk, plan_json: bytes) -> None:
+        self._desk = desk
+        self._plan_json = plan_json
+        self._begun = 0
+
+    def execute(self) -> Ending:
+        """Run what is to be run, and record how the session stands then."""
+        self._begin()
+        ending = self._rounds()
+        if ending.end is End.INTERRUPTED and ending.reason != Interrupt.AT_ONCE.name:
+            self._desk.checkpoint(Occasion(name="interrupted", kind=CheckpointKind.INTERRUPTED))
+        status = {End.COMPLETED: SessionStatus.COMPLETED, End.FAILED: SessionStatus.FAILED}
+        data = {"status": status.get(ending.end, SessionStatus.PAUSED).value, "reason": ending.reason or None}
+        self._desk.note(EventType.SESSION_END, data=data)
+        self._desk.commit()
+        return ending
+
+    def _begin(self) -> None:
+        state = self._desk.run.state
+        cut_off = [name for name, agent in state.agents.items() if agent.status is AgentStatus.RUNNING]
+        if cut_off:
+            self._keep_interrupted(cut_off)
+        if state.plan is not None:
+            self._desk.note(EventType.SESSION_RESUME, data={"interrupted": cut_off} if cut_off else {})
+        self._take_plan()
+        self._desk.commit()
+        self._missed_checkpoint()
+        self._reopen()
+        self._desk.commit()
+
+    def _keep_interrupted(self, names: Sequence[str]) -> None:
+        """Agents were cut off by a kill: end what still runs of them, then keep the workspace as they left it."""
+        if not self._desk.order.options.ignore_leftovers:
+            for name in names:
+                if left := clear_leftovers(self._desk, name):
+                    pids = ", ".join(str(leftover.pid) for leftover in left)
+                    raise BusyError(
+                        f"processes of an earlier attempt of agent {name} still live: {pids}",
+                        hint="end them, or: git pliny execute --resume --ignore-leftovers",
+                    )
+        self._desk.checkpoint(Occasion(name="interrupted", kind=CheckpointKind.INTERRUPTED))
+
+    def _take_plan(self) -> None:
+        """Record the plan where it is another one than the session knows."""
+        run, plan = self._desk.run, self._desk.order.plan
+        oid = run.keep_plan(self._plan_json)
+        if oid == run.state.plan:
+            return
+        known = run.reader.blob(run.state.plan) if run.state.plan else None
+        changed = changed_agents(known, self._plan_json) if known else []
+        done = [name for name in changed if name in run.state.agents and run.state.agents[name].status.done]
+        agents = {agent.name: phase.name for phase, agent in plan.in_order()}
+        data = {"plan": oid, "agents": agents, "framework": plan.framework, "reset": done}
+        self._desk.note(EventType.PLAN_CHANGE, data=data)
+
+    def _missed_checkpoint(self) -> None:
+        """With a checkpoint after each agent: take the one that a kill after the last agent's end prevented."""
+        state = self._desk.run.state
+        if self._desk.order.settings.execution.checkpoint is not CheckpointWhen.AGENT:
+            return
+        newest = state.newest_checkpoint()
+        ends = [ended for ended in state.counting_ends().values() if ended.end.status is AgentStatus.COMPLETED]
+        last = max(ends, key=lambda ended: ended.ts, default=None)
+        if newest is not None and last is not None and last.ts > newest.taken_at:
+            phase = state.agents[last.key.agent].phase
+            self._desk.checkpoint(
+                Occasion(name=last.key.agent, kind=CheckpointKind.AGENT, phase=phase, agent=last.key.agent)
+            )
+
+    def _reopen(self) -> None:
+        """Skip what the manifest calls completed; set back what is to be run again."""
+        order, state = self._desk.order, self._desk.run.state
+        for name in order.plan.manifest.completed if order.plan.manifest else ():
+            if not state.agents[name].status.done and name not in order.options.rerun:
+                phase = state.agents[name].phase
+                self._desk.note(
+                    EventType.AGENT_SKIP, agent=name, phase=phase, data={"reason": "completed in the manifest"}
+                )
+        if order.options.rerun:
+            needs = {name: agent.needs for name, agent in order.plan.agents.items()}
+            again = {*order.options.rerun, *graph.dependents(needs, order.options.rerun)}
+            agents = [agent.name for _, agent in order.plan.in_order() if agent.name in again]
+            self._desk.note(EventType.AGENT_RERUN, data={"agents": agents})
+
+    def _rounds(self) -> Ending:
+        while True:
+            ending = self._phases()
+            if ending is not None:
+                return ending
+            following = after_round(self._desk.order, self._desk.run.state)
+            if following is not NextRound.BEGIN:
+                return Ending(end=End.COMPLETED if following is NextRound.DONE else End.PAUSED, reason=following.reason)
+            number = self._desk.run.state.round + 1
+            self._desk.note(EventType.ROUND_BEGIN, data={"round": number})
+            self._desk.commit()
+
+    def _phases(self) -> Ending | None:
+        """Take the plan's phases in order; None where all of the plan is done."""
+        for phase in self._desk.order.plan.phases:
+            agents = self._to_run(phase)
+            if not agents:
+                self._close_if_open(phase)
+                continue
+            if self._is_over_limit():
+                return Ending(end=End.PAUSED, reason=f"the limit of {self._limit()} iterations is reached")
+            if ending := self._run_phase(phase, agents):
+                return ending
+        if any(not agent.status.done for agent in self._in_plan()):
+            return Ending(end=End.PAUSED, reason="only a part of the plan was asked for")
+        return None
+
+    def _in_plan(self) -> Iterator[AgentState]:
+        agents = self._desk.run.state.agents
+        return (agents[name] for name in self._desk.order.plan.agents if name in agents)
+
+    def _to_run(self, phase: Phase) -> list[str]:
+        only, agents = self._desk.order.options.only, self._desk.run.state.agents
+        wanted = [name for name in phase.agents if only is None or name in only]
+        return [name for name in wanted if not agents[name].status.done]
+
+    def _run_phase(self, phase: Phase, agents: list[str]) -> Ending | None:
+        self._begun += 1
+        self._desk.note(EventType.PHASE_BEGIN, phase=phase.name, data={"agents": len(agents)})
+        loop = PhaseLoop(self._desk, phase, agents)
+        loop.run()
+        if loop.interrupted is not None:
+            return Ending(end=End.INTERRUPTED, reason=loop.interrupted.name)
+        if loop.failed:
+            data = {"status": "failed", "failed": loop.failed}
+            self._desk.note(EventType.PHASE_END, phase=phase.name, data=data)
+            return Ending(end=End.FAILED, reason=f"failed: {', '.join(loop.failed[:5])}")
+        self._close_if_open(phase)
+        return None
+
+    def _close_if_open(self, phase: Phase) -> None:
+        """End a phase whose agents are done: its checkpoint, then its end; each only where a kill did not let it be."""
+        self._desk.commit()
+        checkpointed = self._desk.run.state.open_phases.get(phase.name)
+        if checkpointed is None:
+            return
+        if (
+            self._desk.order.settings.execution.checkpoint in (CheckpointWhen.PHASE, CheckpointWhen.STEP)
+            and not checkpointed
+        ):
+            self._desk.checkpoint(Occasion(name=phase.name, kind=CheckpointKind.PHASE, phase=phase.name))
+        self._desk.note(EventType.PHASE_END, phase=phase.name, data={"status": "completed"})
+
+    def _limit(self) -> int | None:
+        """How many iterations of a manifest may run; None where the plan is none, or goes round by a verdict."""
+        order = self._desk.order
+        if order.plan.manifest is None:
+            return None
+        if order.options.continuous:
+            return order.settings.execution.sanity_limit
+        return order.options.iterations or order.settings.execution.iterations
+
+    def _is_over_limit(self) -> bool:
+        limit = self._limit()
+        return limit is not None and self._begun >= limit

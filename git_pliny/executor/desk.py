@@ -1,0 +1,57 @@
+"""The coordinator's desk: what it works with, and the one way in which entries get written and told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from git_pliny.executor.options import Order
+from git_pliny.executor.progress import Reporter
+from git_pliny.executor.workers import Workers
+from git_pliny.model.events import Event, EventType, Line
+from git_pliny.model.fold import CheckpointState
+from git_pliny.store.checkpoints import Occasion
+from git_pliny.store.run import Run
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """Entries are gathered and written together, then told to the reporter: what it shows is durable."""
+
+    order: Order
+    run: Run
+    reporter: Reporter
+    workers: Workers
+    waiting: list[Event] = field(default_factory=list)
+
+    def note(
+        self,
+        kind: EventType,
+        *,
+        agent: str | None = None,
+        phase: str | None = None,
+        attempt: int | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """Have an entry written with the next ones."""
+        self.waiting.append(Event(type=kind, phase=phase, agent=agent, attempt=attempt, data=data or {}))
+
+    def commit(self) -> None:
+        """Make what waits durable, then tell the user."""
+        if self.waiting:
+            events, self.waiting = self.waiting, []
+            self._tell(self.run.append(*events))
+
+    def checkpoint(self, occasion: Occasion) -> CheckpointState:
+        """Snapshot the workspace; everything that waits is written first."""
+        self.commit()
+        made, snapshot, lines = self.run.checkpoint(occasion)
+        self._tell(lines)
+        for path in snapshot.dirty_nested:
+            self.reporter.warn(f"checkpoint {made.name} does not hold the changes inside {path}: commit them there")
+        for path in snapshot.skipped_nested:
+            self.reporter.warn(f"checkpoint {made.name} does not hold {path}, a repository without a commit")
+        return made
+
+    def _tell(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            self.reporter.entry(line, self.run.state)

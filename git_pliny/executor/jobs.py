@@ -1,0 +1,71 @@
+"""From an agent to the job that a worker gets: number, folder, time limit, prompt, context, and what to clear first."""
+
+import errno
+from collections.abc import Callable
+
+from git_pliny.errors import ConfigError
+from git_pliny.executor.context import context_text
+from git_pliny.executor.desk import Desk
+from git_pliny.executor.workers import Job
+from git_pliny.model.duration import parse_duration
+from git_pliny.model.events import EventType
+from git_pliny.model.plan import Agent, Phase
+from git_pliny.runners import leftovers
+from git_pliny.runners.base import Attempt, Outcome
+from git_pliny.runners.leftovers import Leftover
+from git_pliny.runners.registry import runner_for
+from git_pliny.store.artifacts import AttemptPlace, attempt_folder
+
+_COMMAND = 500
+
+
+def make_job(desk: Desk, phase: Phase, name: str) -> Job:
+    """The agent's next attempt, its start noted; it may run once that is committed."""
+    agent = desk.order.plan.agents[name]
+    known = desk.run.state.agents.get(name)
+    number = (known.attempts if known else 0) + 1
+    command = agent.run if isinstance(agent.run, str) else " ".join(agent.run)
+    data = {"command": desk.order.masking.mask_text(command)[:_COMMAND]}
+    desk.note(EventType.AGENT_START, agent=name, phase=phase.name, attempt=number, data=data)
+    try:
+        context = context_text(desk.order.root, (*desk.order.options.context, *desk.order.plan.context, *agent.context))
+    except ConfigError as error:
+        refusal = Outcome(launch_errno=errno.ENOENT, launch_error=error.message)
+        return Job(_attempt(desk, phase, agent, number, ""), runner_for(agent), None, refusal=refusal)
+    attempt = _attempt(desk, phase, agent, number, context)
+    clear = _clearing(desk, name) if number > 1 and not desk.order.options.ignore_leftovers else None
+    return Job(attempt, runner_for(agent), clear)
+
+
+def _attempt(desk: Desk, phase: Phase, agent: Agent, number: int, context: str) -> Attempt:
+    settings, run = desk.order.settings.execution, desk.run
+    limit = parse_duration(settings.timeout) if settings.timeout is not None else None
+    return Attempt(
+        session=run.session,
+        run=run.id,
+        phase=phase.name,
+        number=number,
+        agent=agent,
+        root=desk.order.root,
+        environ=desk.order.environ,
+        folder=attempt_folder(run.repository, run.session, AttemptPlace(agent.name, number, run.id)),
+        timeout_s=limit if agent.timeout_s is None else agent.timeout_s,
+        grace_s=parse_duration(settings.grace),
+        prompt=agent.prompt,
+        context=context,
+    )
+
+
+def _clearing(desk: Desk, name: str) -> Callable[[], list[Leftover]]:
+    run, grace_s = desk.run, parse_duration(desk.order.settings.execution.grace)
+    place = attempt_folder(run.repository, run.session, AttemptPlace(name, 1, run.id)).parent
+
+    def find() -> list[Leftover]:
+        return leftovers.find(session=run.session, agent=name, folders=tuple(place.glob("*")))
+
+    return lambda: leftovers.end_leftovers(find, grace_s=grace_s)
+
+
+def clear_leftovers(desk: Desk, name: str) -> list[Leftover]:
+    """End what an earlier attempt of an agent left running, and wait for it; gives what lives even so."""
+    return _clearing(desk, name)()

@@ -1,0 +1,166 @@
+"""One phase under way: starts ready agents, takes outcomes in, retries, and has everything recorded before it counts.
+
+All of it on the coordinator's thread. The end of one agent and the start of the next are written together: one sync.
+"""
+
+from heapq import heappop, heappush
+
+from git_pliny.executor.attempt import Conclusion, conclude, end_data, error_data
+from git_pliny.executor.desk import Desk
+from git_pliny.executor.jobs import make_job
+from git_pliny.executor.options import Order
+from git_pliny.executor.retry import RetryPolicy
+from git_pliny.executor.schedule import Schedule
+from git_pliny.executor.workers import Finished, Interrupt, Job
+from git_pliny.model.events import EventType
+from git_pliny.model.failure import Failure
+from git_pliny.model.payloads import Spent
+from git_pliny.model.plan import Phase
+from git_pliny.model.settings import CheckpointWhen
+from git_pliny.store.checkpoints import CheckpointKind, Occasion
+
+
+class PhaseLoop:
+    """The execution of some agents of one phase, to the end of all that can run."""
+
+    def __init__(self, desk: Desk, phase: Phase, agents: list[str]) -> None:
+        order = desk.order
+        self._desk = desk
+        self._phase = phase
+        self._judges = order.plan.rounds is not None and order.plan.rounds.verdict == phase.name
+        self._schedule = Schedule(
+            agents,
+            {name: order.plan.agents[name].needs for name in agents},
+            parallel=_is_parallel(order, phase),
+            fail_fast=order.settings.execution.fail_fast if phase.fail_fast is None else phase.fail_fast,
+        )
+        self._jobs: dict[str, Job] = {}
+        self._delayed: list[tuple[float, str]] = []
+        self._retries: dict[str, int] = {}
+        self.failed: list[str] = []
+        self.interrupted: Interrupt | None = None
+
+    def run(self) -> None:
+        """Run until nothing of the phase is under way and nothing more can start."""
+        while True:
+            jobs = self._start()
+            self._desk.commit()
+            for job in jobs:
+                self._desk.workers.submit(job)
+            if not self._jobs and not self._delayed:
+                return
+            for report in self._desk.workers.next(self._patience()):
+                if isinstance(report, Interrupt):
+                    self._interrupt(report)
+                else:
+                    self._finish(report)
+
+    def _patience(self) -> float | None:
+        return max(self._delayed[0][0] - self._desk.order.monotonic(), 0.0) if self._delayed else None
+
+    def _start(self) -> list[Job]:
+        now = self._desk.order.monotonic()
+        free = self._desk.order.settings.execution.jobs - len(self._jobs)
+        jobs: list[Job] = []
+        while len(jobs) < free:
+            if self._delayed and self._delayed[0][0] <= now:
+                name = heappop(self._delayed)[1]
+            elif (found := self._schedule.take()) is not None:
+                name = found
+            else:
+                break
+            job = make_job(self._desk, self._phase, name)
+            self._jobs[name] = job
+            jobs.append(job)
+        return jobs
+
+    def _finish(self, report: Finished) -> None:
+        name = report.job.attempt.agent.name
+        if report.outcome is None:
+            raise report.error or RuntimeError(f"the worker of {name} reported nothing")
+        del self._jobs[name]
+        if report.outcome.cancelled:
+            self._schedule.dropped(name)
+            return
+        agent = report.job.attempt.agent
+        rules = self._desk.order.settings.error_handling.rules
+        conclusion = conclude(report.outcome, agent, rules=rules, leftovers=report.job.leftovers, judges=self._judges)
+        if conclusion.failure is None:
+            self._succeed(report.job, conclusion)
+        else:
+            self._fail(report.job, conclusion, conclusion.failure)
+
+    def _succeed(self, job: Job, conclusion: Conclusion) -> None:
+        name = job.attempt.agent.name
+        self._end(job, conclusion)
+        self._schedule.completed(name)
+        if self._desk.order.settings.execution.checkpoint is CheckpointWhen.AGENT:
+            self._checkpoint(job, name, CheckpointKind.AGENT)
+
+    def _fail(self, job: Job, conclusion: Conclusion, failure: Failure) -> None:
+        name, order = job.attempt.agent.name, self._desk.order
+        retries = self._retries.get(name, 0)
+        policy = RetryPolicy.resolve(failure.category, agent=job.attempt.agent, settings=order.settings)
+        if failure.recoverable and policy.allows(retries) and not self._schedule.stopped:
+            self._retries[name] = retries + 1
+            self._retry(
+                job, conclusion, failure, policy.delay_s(retries, retry_after_s=failure.retry_after_s, rng=order.rng)
+            )
+            return
+        self._end(job, conclusion)
+        self.failed.append(name)
+        for blocked in self._schedule.failed(name):
+            self._desk.note(EventType.AGENT_BLOCK, agent=blocked, phase=self._phase.name, data={"by": name})
+        self._checkpoint(job, f"error-{name}", CheckpointKind.ERROR)
+        if self._schedule.stopped:
+            self._cancel(now=False)
+
+    def _retry(self, job: Job, conclusion: Conclusion, failure: Failure, delay_s: float) -> None:
+        attempt, masking = job.attempt, self._desk.order.masking
+        name, phase, number = attempt.agent.name, attempt.phase, attempt.number
+        self._desk.note(
+            EventType.ERROR, agent=name, phase=phase, attempt=number, data=error_data(conclusion, failure, masking)
+        )
+        data = {"delay_s": round(delay_s, 3), "category": failure.category.value, "retry": self._retries[name]}
+        self._desk.note(EventType.RETRY, agent=name, phase=phase, attempt=number, data=data)
+        self._desk.commit()
+        heappush(self._delayed, (self._desk.order.monotonic() + delay_s, name))
+
+    def _end(self, job: Job, conclusion: Conclusion) -> None:
+        attempt, state = job.attempt, self._desk.run.state.agents[job.attempt.agent.name]
+        data = end_data(
+            conclusion,
+            self._desk.order.masking,
+            phase=attempt.phase,
+            attempts=attempt.number,
+            started_at=state.started_at,
+            ended_at=self._desk.run.now(),
+            before=Spent(tokens=state.tokens, cost_usd=state.cost_usd),
+        )
+        self._desk.note(
+            EventType.AGENT_END, agent=attempt.agent.name, phase=attempt.phase, attempt=attempt.number, data=data
+        )
+
+    def _checkpoint(self, job: Job, name: str, kind: CheckpointKind) -> None:
+        attempt = job.attempt
+        self._desk.checkpoint(
+            Occasion(name=name, kind=kind, phase=attempt.phase, agent=attempt.agent.name, attempt=attempt.number)
+        )
+
+    def _interrupt(self, kind: Interrupt) -> None:
+        self.interrupted = kind
+        self._schedule.stop()
+        self._cancel(now=kind is Interrupt.AT_ONCE)
+
+    def _cancel(self, *, now: bool) -> None:
+        for _, name in self._delayed:
+            self._schedule.dropped(name)
+        self._delayed.clear()
+        for job in self._jobs.values():
+            job.cancel(now=now)
+
+
+def _is_parallel(order: Order, phase: Phase) -> bool:
+    if order.options.parallel is not None:
+        return order.options.parallel
+    return order.settings.execution.parallel if phase.parallel is None else phase.parallel
