@@ -96,10 +96,10 @@ SECTIONS = (
             ),
             Group(
                 "frameworks",
-                "List and show the plans that come with git-pliny.",
+                "List and show the frameworks that come with git-pliny.",
                 (
-                    Command("list", "List the plans that come with git-pliny."),
-                    Command("show", "Print a plan that comes with git-pliny, as YAML."),
+                    Command("list", "List the frameworks that come with git-pliny."),
+                    Command("show", "Show a framework: its phases, and which agents they wait for."),
                 ),
             ),
             Group(
