@@ -39,8 +39,9 @@ def list_command(here: Invocation, *, as_json: Json = False) -> None:  # noqa: A
 def show_command(here: Invocation, *, name: Name, as_json: Json = False) -> None:  # noqa: ARG001 - every command gets it
     """Show a framework: its phases, and which agents they wait for.
 
-    git pliny frameworks show rise
-    git pliny execute --framework rise
+    To run one, give it to execute, or as execution.framework in pliny.yaml:
+
+        git pliny execute --framework rise
     """
     found = frameworks.get(name)
     if as_json:
