@@ -40,6 +40,10 @@ _FULL = re.compile(
 _HELD = re.compile(r"Unable to create '([^']+\.lock)': File exists|cannot lock ref '([^']+)'.*File exists", re.DOTALL)
 
 
+class GitKilledError(GitError):
+    """A signal ended git, which may have left locks behind."""
+
+
 class LockHeldError(BusyError):
     """Git found a lock file of another process: trying again a little later may do."""
 
@@ -60,8 +64,12 @@ def run_git(
     environ: Mapping[str, str],
     stdin: bytes | None = None,
     accept: Sequence[int] = (0,),
+    keep_open: Sequence[int] = (),
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git with exactly this environment; raises GitError (or its kin) for an exit status not in `accept`."""
+    """Run git with exactly this environment; raises GitError (or its kin) for an exit status not in `accept`.
+
+    `keep_open`: descriptors that git inherits, so that a lock on them is held until git, too, has ended.
+    """
     command = ["git", *map(str, arguments)]
     try:
         done = subprocess.run(
@@ -71,6 +79,7 @@ def run_git(
             input=b"" if stdin is None else stdin,
             capture_output=True,
             process_group=0,
+            pass_fds=keep_open,
             check=False,
         )
     except FileNotFoundError as error:
@@ -92,5 +101,5 @@ def git_error(command: Sequence[str], returncode: int, stderr: bytes) -> GitErro
     verb = next((word for word in command[1:] if not word.startswith("-") and "=" not in word), "git")
     message = f"git {verb} failed (exit {returncode}): {reason or 'it said nothing'}"
     if returncode < 0:
-        return GitError(f"git {verb} was ended by signal {-returncode}")
+        return GitKilledError(f"git {verb} was ended by signal {-returncode}")
     return StorageError(message) if _FULL.search(words) else GitError(message)

@@ -44,9 +44,13 @@ class Repository:
         accept: Sequence[int] = (0,),
         durable: bool = False,
         env: Mapping[str, str] | None = None,
+        keep_open: Sequence[int] = (),
     ) -> bytes:
         """Standard output of git run at the root of the worktree; `index` is a private index file to use instead."""
-        return self.git_process(*arguments, stdin=stdin, index=index, accept=accept, durable=durable, env=env).stdout
+        done = self.git_process(
+            *arguments, stdin=stdin, index=index, accept=accept, durable=durable, env=env, keep_open=keep_open
+        )
+        return done.stdout
 
     def git_process(
         self,
@@ -56,6 +60,7 @@ class Repository:
         accept: Sequence[int] = (0,),
         durable: bool = False,
         env: Mapping[str, str] | None = None,
+        keep_open: Sequence[int] = (),
     ) -> subprocess.CompletedProcess[bytes]:
         """The same, with exit status and standard error."""
         options = DURABLE if durable else ()
@@ -65,6 +70,7 @@ class Repository:
             environ=self.git_environ(index=index, env=env),
             stdin=stdin,
             accept=accept,
+            keep_open=keep_open,
         )
 
     def git_environ(self, *, index: Path | None = None, env: Mapping[str, str] | None = None) -> dict[str, str]:

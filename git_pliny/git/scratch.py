@@ -1,6 +1,7 @@
 """Private folders for work in progress, in `<common git dir>/pliny/tmp`.
 
-Each is held by a lock that dies with its process, so what a killed one left is found and removed by a later one.
+Each is held by a `flock` that dies with its owner, and with every git the owner gave the descriptor to: what is not
+held was left by a killed process. Where the file system has no `flock`, such a folder stays for ever.
 """
 
 import contextlib
@@ -9,54 +10,96 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from git_pliny.errors import StorageError
 from git_pliny.git.repository import Repository
 
-GRACE_S = 60.0
-"""A folder younger than this is never swept: its owner may be between creating and locking it."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scratch:
+    """A private folder; `descriptor` holds it."""
+
+    folder: Path
+    descriptor: int
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
 
 
 @contextlib.contextmanager
-def scratch(repository: Repository) -> Iterator[Path]:
-    """A new empty folder, removed at the end; what dead processes left there is removed too."""
-    parent = repository.local / "tmp"
+def scratch(repository: Repository) -> Iterator[Scratch]:
+    """A new empty folder, removed at the end."""
+    parent = _parent(repository)
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parent))
-        held = os.open(folder, os.O_RDONLY)
+        with _opened(parent) as gate:
+            # A sweep that runs now would take the new folder, not locked yet, for an abandoned one.
+            _lock(gate, fcntl.LOCK_SH)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+            held = os.open(folder, os.O_RDONLY)
+            _lock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise StorageError(f"cannot create a private folder in {parent}: {error.strerror}") from error
     try:
-        _lock(held)
-        _sweep(parent, now=folder.stat().st_mtime)
-        yield folder
+        yield Scratch(folder=folder, descriptor=held)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
 
 
-def _lock(descriptor: int) -> bool:
+@contextlib.contextmanager
+def abandoned(repository: Repository) -> Iterator[list[Path]]:
+    """The folders that dead processes left, held meanwhile, and removed at the end unless an error is raised."""
+    parent = _parent(repository)
+    if not parent.is_dir():
+        yield []
+        return
+    with contextlib.ExitStack() as stack:
+        folders = list(_take(stack, parent))
+        yield folders
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take(stack: contextlib.ExitStack, parent: Path) -> Iterator[Path]:
+    with _opened(parent) as gate:
+        if not _lock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            return
+        for folder in parent.iterdir():
+            with contextlib.suppress(OSError), contextlib.ExitStack() as one:
+                descriptor = one.enter_context(_opened(folder))
+                if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    stack.push(one.pop_all())
+                    yield folder
+
+
+def in_use(repository: Repository, name: str) -> bool:
+    """Whether a living process holds a folder that has a file of that name."""
+    for folder in _parent(repository).glob(f"*/{name}"):
+        with contextlib.suppress(OSError), _opened(folder.parent) as descriptor:
+            if not _lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB):
+                return True
+    return False
+
+
+def _parent(repository: Repository) -> Path:
+    return repository.local / "tmp"
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how)
     except OSError:
         return False
     return True
-
-
-def _sweep(parent: Path, *, now: float) -> None:
-    """Remove the folders of dead processes; `now` is by the clock of the file system, which set their times too."""
-    for entry in list(os.scandir(parent)):
-        with contextlib.suppress(OSError):
-            if now - entry.stat(follow_symlinks=False).st_mtime > GRACE_S:
-                _remove_if_abandoned(entry.path)
-
-
-def _remove_if_abandoned(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        if _lock(descriptor):
-            shutil.rmtree(path, ignore_errors=True)
-    finally:
-        os.close(descriptor)

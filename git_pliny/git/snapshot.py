@@ -7,6 +7,7 @@ Not guaranteed: that files which change during the snapshot are all of one momen
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from git_pliny.git.index import (
     set_entries,
     write_tree,
 )
+from git_pliny.git.locks import break_stale_locks
 from git_pliny.git.process import run_git
 from git_pliny.git.repository import Head, Repository
 from git_pliny.git.scratch import scratch
@@ -44,8 +46,15 @@ class Snapshot:
     """Nested repositories without a commit: left out."""
 
 
-class _MovedError(GitError):
-    """Index or HEAD changed while the snapshot was taken."""
+_MOVED = "changed while the snapshot was taken"
+_PASSING = re.compile(
+    rf"{_MOVED}|No such file or directory|Not a directory|is a directory|beyond a symbolic link|short read"
+    r"|read error while indexing|ended by signal 7|ended by signal 10"
+)
+"""Errors of files that come, go and change meanwhile; the signals are SIGBUS, of a file cut short while it is read."""
+
+_UNREADABLE = re.compile(r"""(?:open|readlink)\("(?P<file>.*?)"\): (?P<reason>[^;]*)""")
+_OID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def capture(repository: Repository) -> Snapshot:
@@ -53,10 +62,8 @@ def capture(repository: Repository) -> Snapshot:
     for _ in range(ATTEMPTS - 1):
         try:
             return _capture(repository)
-        except StorageError:
-            raise
         except GitError as error:
-            if "Permission denied" in error.message:
+            if not _PASSING.search(error.message):
                 raise
     return _capture(repository)
 
@@ -65,24 +72,23 @@ def _capture(repository: Repository) -> Snapshot:
     index, ref = identity(index_path(repository)), _head_ref(repository)
     status = read_status(repository)
     if _head_ref(repository) != ref:
-        raise _MovedError("HEAD moved while the snapshot was taken", hint="try again")
+        raise GitError(f"HEAD {_MOVED}", hint="try again")
     head = Head(oid=status.head, ref=ref)
     if status.staged or status.changed or status.gone or status.nested:
         return _record(repository, status, head, index)
-    tree = _tree_of_head(repository, head)
+    tree = tree_of_head(repository, head)
     return Snapshot(tree=tree, index_tree=None, head=head, dirty_nested=_decoded(status.dirty_submodules))
 
 
 def _record(repository: Repository, status: Status, head: Head, index: Identity | None) -> Snapshot:
-    with scratch(repository) as folder:
-        private = folder / "index"
+    with scratch(repository) as own:
+        private = own / "index"
         if copy_index(repository, private) != index:
-            raise _MovedError("the index changed while the snapshot was taken", hint="try again")
+            raise GitError(f"the index {_MOVED}", hint="try again")
         index_tree = write_tree(repository, private) if status.staged and not status.unmerged else None
         dirty, skipped = _add(repository, private, status)
-        changed = status.changed or status.gone or status.nested or index_tree is None
-        tree = write_tree(repository, private) if changed else index_tree
-    assert tree is not None  # noqa: S101 - says to the type checker what `changed` says
+        tree = write_tree(repository, private)
+    break_stale_locks(repository)
     return Snapshot(
         tree=tree,
         index_tree=index_tree,
@@ -97,17 +103,16 @@ def _add(repository: Repository, private: Path, status: Status) -> tuple[list[by
     set_entries(repository, private, (), drop=status.gone)
     try:
         add_from_files(repository, private, status.changed)
-    except (GitError, StorageError) as error:
-        raise _unreadable(error) from error
+    except StorageError as error:
+        if unreadable := _UNREADABLE.search(error.message):
+            raise GitError(
+                f"cannot read {unreadable['file']}: {unreadable['reason']}",
+                hint="make it readable, or name it in .gitignore",
+            ) from error
+        raise
     skipped = [path for path in status.nested if not _add_nested(repository, private, path)]
     dirty = [path for path in status.nested if path not in skipped and _is_dirty(repository, path)]
     return dirty, skipped
-
-
-def _unreadable(error: GitError | StorageError) -> GitError | StorageError:
-    if 'open("' in error.message and "Permission denied" in error.message:
-        return GitError(f"a file can't be read: {error.message}", hint="make it readable, or name it in .gitignore")
-    return error
 
 
 def _add_nested(repository: Repository, private: Path, path: bytes) -> bool:
@@ -132,20 +137,17 @@ def _is_dirty(repository: Repository, path: bytes) -> bool:
 
 
 def _head_ref(repository: Repository) -> str | None:
-    """The ref that HEAD names; read from its file, which costs no process, where that says it."""
-    try:
-        content = (repository.git_dir / "HEAD").read_bytes()
-    except OSError:
-        content = b""
-    if not content.startswith(b"ref: refs/heads/.invalid") and not (repository.git_dir / "HEAD").is_symlink():
-        if content.startswith(b"ref: "):
-            return os.fsdecode(content.removeprefix(b"ref: ").strip())
-        if content:
-            return None
-    return repository.head().ref
+    """The ref that HEAD names; read from its file, which costs no process, where the file says it."""
+    file = repository.git_dir / "HEAD"
+    content = b"" if file.is_symlink() or not file.is_file() else file.read_bytes()
+    if content.startswith(b"ref: ") and b"/.invalid" not in content:
+        return os.fsdecode(content.removeprefix(b"ref: ").strip())
+    # A commit id means detached; anything else is a form that only git reads.
+    return None if _OID.fullmatch(content.strip()) else repository.head().ref
 
 
-def _tree_of_head(repository: Repository, head: Head) -> str:
+def tree_of_head(repository: Repository, head: Head) -> str:
+    """The tree of HEAD's commit; the empty tree, written, where there is no commit yet."""
     if head.oid is None:
         return repository.git("mktree", stdin=b"", durable=True).decode().strip()
     return repository.git("rev-parse", "--verify", f"{head.oid}^{{tree}}").decode().strip()

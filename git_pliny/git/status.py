@@ -1,7 +1,6 @@
 """What differs between HEAD, index and work tree, read by one `git status` that takes no lock and writes nothing."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from git_pliny.errors import GitError
@@ -71,7 +70,7 @@ def _header(status: Status, record: bytes) -> None:
 def _ordinary(status: Status, record: bytes) -> None:
     _, states, submodule, _, index_mode, work_mode, _, _, path = record.split(b" ", 8)
     status.staged |= states[:1] != b"."
-    if submodule[2:] not in {b"..", b"", b".."}:
+    if submodule[2:] not in {b"", b".."}:
         status.dirty_submodules.append(path)
     if states[1:] == b".":
         return

@@ -35,9 +35,14 @@ class Change:
 
     @property
     def kind(self) -> Kind:
-        if GITLINK in {self.old and self.old.mode, self.new and self.new.mode}:
+        if is_gitlink(self.new) or (self.new is None and is_gitlink(self.old)):
             return Kind.SUBMODULE
         return Kind.REMOVE if self.new is None else Kind.WRITE
+
+
+def is_gitlink(entry: Entry | None) -> bool:
+    """Whether the entry is the commit of a nested repository."""
+    return entry is not None and entry.mode == GITLINK
 
 
 def compare_trees(repository: Repository, old: str, new: str) -> tuple[Change, ...]:
