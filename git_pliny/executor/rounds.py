@@ -21,7 +21,7 @@ class NextRound(Enum):
 
 
 def after_round(order: Order, state: Fold) -> NextRound:
-    """Begin another round if an evaluate agent said `again`, within the limit, or beyond it while the score improves."""
+    """Begin another round if an evaluate agent said `again`, within the limit, or past it while the score improves."""
     rounds = order.plan.rounds
     if rounds is None:
         return NextRound.DONE

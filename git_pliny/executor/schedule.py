@@ -9,8 +9,8 @@ from git_pliny.model import graph
 class Schedule:
     """The agents of one phase that are still to be run, in the plan's order where their needs allow it.
 
-    `needs` may name agents outside of `agents`: those count as met. A sequential schedule gives out one agent at a time and
-    stops at the first failure; a parallel one stops there only with `fail_fast`.
+    `needs` may name agents outside of `agents`: those count as met. A sequential schedule gives out one agent at a time
+    and stops at the first failure; a parallel one stops there only with `fail_fast`.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Worker threads: they run attempts and report outcomes, and decide nothing.
 
-An attempt's output goes from its process to a file, so that a worker does nothing but wait. Outcomes and interrupts reach
-the coordinator through one queue.
+An attempt's output goes from its process to a file, so that a worker does nothing but wait. Outcomes and interrupts
+reach the coordinator through one queue.
 """
 
 import shutil

@@ -83,6 +83,13 @@ class AttemptKey(msgspec.Struct, frozen=True, array_like=True):
     attempt: int
 
 
+class RollbackBegun(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    commit: Oid
+    keep_head: bool = False
+    undo: bool = False
+
+
 class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
     """`set_back`: the attempts whose end no longer counts; `restored`: those that count again, when one is undone."""
 

@@ -1,7 +1,7 @@
 """What attempts left behind, as a tree under `refs/pliny/artifacts/<id>` (DESIGN section 2).
 
-Collected from the local folder of each attempt that the entries being flushed name, so that a run which was killed between
-its last entry and its flush loses nothing: whoever flushes its journal collects its outputs too.
+Collected from the local folder of each attempt that the entries being flushed name, so that a run which was killed
+between its last entry and its flush loses nothing: whoever flushes its journal collects its outputs too.
 """
 
 import os
@@ -125,7 +125,8 @@ def _mode(file: Path) -> int:
 def bounded(file: Path, bounds: Bounds) -> bytes | None:
     """A regular file's content, masked; head and tail with what was cut, where it is over the limit; else None.
 
-    A little more than the limit is masked and only then cut, so that a secret on the border is whole when it is looked at.
+    A little more than the limit is masked and only then cut, so that a secret on the border is whole when it is looked
+    at.
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

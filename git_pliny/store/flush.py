@@ -1,7 +1,7 @@
-"""A flush: lines leave the journal for the note of the newest checkpoint, and the session ref follows (DESIGN section 3).
+"""A flush: lines leave the journal for the note of the newest checkpoint; the session ref follows (DESIGN section 3).
 
-Objects first, then all refs in one transaction by compare-and-swap. What it writes depends on the entries and on the local
-folders of the attempts alone, so that it can be repeated after a kill, by whoever holds the entries.
+Objects first, then all refs in one transaction by compare-and-swap. What it writes depends on the entries and on the
+local folders of the attempts alone, so that it can be repeated after a kill, by whoever holds the entries.
 """
 
 from collections.abc import Sequence

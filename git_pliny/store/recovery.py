@@ -1,7 +1,7 @@
-"""Recovery: what a run does first with a session whose lock it holds. It is the same whether anything was killed or not.
+"""Recovery: what a run does first with a session whose lock it holds. It is the same whether or not it was killed.
 
-The lines of runs that have ended are taken over, what a kill tore is recorded, the session blob is held against the trail
-(the trail wins), and checkpoint refs that no entry names are adopted.
+The lines of runs that have ended are taken over, what a kill tore is recorded, the session blob is held against the
+trail (the trail wins), and checkpoint refs that no entry names are adopted.
 """
 
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ from git_pliny.git.repository import Repository
 from git_pliny.git.snapshot import Snapshot, capture
 from git_pliny.git.writer import ObjectWriter
 from git_pliny.model.events import Chain, Event, EventType, Line, parse_time, render_time, union
-from git_pliny.model.fold import CheckpointState, fold
+from git_pliny.model.fold import CheckpointState, apply, fold
 from git_pliny.model.names import encode
 from git_pliny.store import checkpoints, journal, locks
 from git_pliny.store.artifacts import Bounds
@@ -32,8 +32,8 @@ _NOBODY = "git-pliny <git-pliny@localhost> 0 +0000"
 class Run:
     """Writes entries, checkpoints and artifacts of one session. Leaving it as a context flushes it.
 
-    `clock` gives microseconds since the epoch; `bounds` says what is stored of outputs; `new` is for a session that does
-    not exist yet, else NotFoundError.
+    `clock` gives microseconds since the epoch; `bounds` says what is stored of outputs; `new` is for a session that
+    does not exist yet, else NotFoundError.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Run:
             self.reader.close()
 
     def append(self, *events: Event) -> Sequence[Line]:
-        """Record events; when this returns they are durable. StorageError where they cannot be: then none of them is."""
+        """Record events; when this returns they are durable. StorageError where they can't be: then none of them is."""
         mark = self._chain.mark()
         lines = [self._chain.link(event, self._clock()) for event in events]
         try:
@@ -86,7 +86,7 @@ class Run:
             raise
         self._pending.extend(lines)
         for line in lines:
-            self.state.apply(line)
+            apply(self.state, line)
         return lines
 
     def adopt(self, lines: Sequence[Line]) -> None:
@@ -107,7 +107,7 @@ class Run:
         return oid
 
     def flush(self) -> None:
-        """Move the journal's lines into the notes and the session ref along. Nothing while there is no checkpoint yet."""
+        """Move the journal's lines into the notes, and the session ref along; nothing while there is no checkpoint."""
         if self._pending:
             with self._flushing():
                 self._flush_held()

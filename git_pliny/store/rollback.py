@@ -1,0 +1,169 @@
+"""Rollback: the workspace as it was at a checkpoint, and the session with it; undoable, and finished after a kill.
+
+First a checkpoint of what is there now, then an entry that says what is about to happen, then the restore, then the
+entry that sets back what ended since. A rollback that was begun and not ended is carried out again by whoever recovers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from git_pliny.errors import NotFoundError, WouldOverwriteError
+from git_pliny.git.restore import Restore, Target, apply_restore, check_restore, plan_restore
+from git_pliny.git.snapshot import Snapshot, capture
+from git_pliny.model.events import Event, EventType, Line
+from git_pliny.model.fold import CheckpointState, Fold
+from git_pliny.model.payloads import AttemptKey
+from git_pliny.model.session import SessionStatus
+from git_pliny.model.visible import visible
+from git_pliny.store.checkpoints import CheckpointKind, Occasion, read_checkpoint
+from git_pliny.store.run import Run
+from git_pliny.store.sessions import load_lines
+
+_HINT = "git pliny checkpoint list"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """A rollback, planned or done: where to, what moves, and which attempts no longer count, or count again."""
+
+    checkpoint: CheckpointState
+    restore: Restore
+    set_back: tuple[AttemptKey, ...]
+    restored: tuple[AttemptKey, ...]
+    before: str | None
+    """The checkpoint that keeps what was there; None for one that is only planned."""
+
+
+def find_checkpoint(run: Run, name: str) -> CheckpointState:
+    """The checkpoint of that name; for `before-X`, `after-X` without one, the last before X began, the first after it.
+
+    X is an agent or a phase. NotFoundError where there is none.
+    """
+    known = run.state.checkpoints.get(name)
+    if known is not None:
+        return known
+    side, _, subject = name.partition("-")
+    if subject and side in ("before", "after"):
+        lines = load_lines(run.repository, run.session, reader=run.reader)
+        made = list(run.state.checkpoints.values())
+        found = _before(made, _began(lines, subject)) if side == "before" else _after(made, _ended(lines, subject))
+        if found is not None:
+            return found
+    near = get_close_matches(name, run.state.checkpoints, n=1)
+    guess = f"; did you mean '{visible(near[0])}'?" if near else ""
+    raise NotFoundError(f"the session has no checkpoint '{visible(name[:80])}'{guess}", hint=_HINT)
+
+
+def plan_rollback(run: Run, checkpoint: CheckpointState, *, undo: bool = False) -> Rollback:
+    """What a rollback would do; nothing is touched or recorded."""
+    return _plan(run, checkpoint, capture(run.repository), None, undo=undo)
+
+
+def roll_back(run: Run, checkpoint: CheckpointState, *, keep_head: bool, undo: bool = False) -> Rollback:
+    """Carry it out. WouldOverwriteError where something is in the way: then nothing has moved."""
+    made, snapshot, _ = run.checkpoint(Occasion(name="before-rollback", kind=CheckpointKind.BEFORE_ROLLBACK))
+    planned = _plan(run, checkpoint, snapshot, made.name, undo=undo)
+    check_restore(run.repository, planned.restore, keep_head=keep_head)
+    begun = {"name": checkpoint.name, "commit": checkpoint.commit, "keep_head": keep_head, "undo": undo}
+    run.append(Event(type=EventType.ROLLBACK_BEGIN, data=begun))
+    try:
+        reason = f"pliny rollback: {visible(checkpoint.name[:80])}"
+        apply_restore(run.repository, planned.restore, keep_head=keep_head, reason=reason)
+    except WouldOverwriteError:
+        run.append(Event(type=EventType.REPAIR, data={"kind": "rollback-abandoned"}))
+        raise
+    run.append(Event(type=EventType.ROLLBACK, data=_data(run.state, planned, undo=undo)))
+    run.flush()
+    return planned
+
+
+def last_rollback(state: Fold) -> CheckpointState:
+    """The checkpoint that keeps what was there before the last rollback."""
+    if not state.rollbacks:
+        raise NotFoundError("the session has no rollback to undo", hint=_HINT)
+    before = state.checkpoints.get(state.rollbacks[-1].before)
+    if before is None:
+        raise NotFoundError(f"checkpoint '{visible(state.rollbacks[-1].before)}' was deleted", hint=_HINT)
+    return before
+
+
+def finish_interrupted(run: Run) -> Rollback | None:
+    """Carry out again what a kill cut off in the middle; None where nothing was."""
+    begun = run.state.open_rollback
+    if begun is None:
+        return None
+    checkpoint = run.state.checkpoints.get(begun.name)
+    if checkpoint is None:
+        return None
+    return roll_back(run, checkpoint, keep_head=begun.keep_head, undo=begun.undo)
+
+
+def _plan(run: Run, checkpoint: CheckpointState, snapshot: Snapshot, before: str | None, *, undo: bool) -> Rollback:
+    stored = read_checkpoint(run.reader, checkpoint.commit)
+    target = Target(tree=stored.tree, index_tree=stored.index_tree, head=stored.head)
+    back = [ended.key for ended in run.state.counting_ends().values() if ended.ts > checkpoint.taken_at]
+    return Rollback(
+        checkpoint=checkpoint,
+        restore=plan_restore(run.repository, target=target, current=snapshot),
+        set_back=tuple(back),
+        restored=run.state.rollbacks[-1].set_back if undo and run.state.rollbacks else (),
+        before=before,
+    )
+
+
+def _data(state: Fold, done: Rollback, *, undo: bool) -> dict[str, Any]:
+    return {
+        "name": done.checkpoint.name,
+        "commit": done.checkpoint.commit,
+        "before": done.before,
+        "set_back": [[key.agent, key.run, key.attempt] for key in done.set_back],
+        "restored": [[key.agent, key.run, key.attempt] for key in done.restored],
+        "status": _status_after(state, done).value,
+        "undo": undo,
+    }
+
+
+def _status_after(state: Fold, done: Rollback) -> SessionStatus:
+    """Completed where everything is, as after an undo; else the session can go on."""
+    back = {key.agent for key in done.set_back}
+    again = {key.agent for key in done.restored}
+    statuses = [agent.status.done or name in again for name, agent in state.agents.items() if name not in back]
+    whole = bool(statuses) and not back and all(statuses)
+    return SessionStatus.COMPLETED if whole else SessionStatus.PAUSED
+
+
+def _before(made: Sequence[CheckpointState], ts: str | None) -> CheckpointState | None:
+    earlier = [checkpoint for checkpoint in made if ts is not None and checkpoint.taken_at < ts]
+    return max(earlier, key=lambda checkpoint: checkpoint.taken_at, default=None)
+
+
+def _after(made: Sequence[CheckpointState], ts: str | None) -> CheckpointState | None:
+    later = [checkpoint for checkpoint in made if ts is not None and checkpoint.taken_at > ts]
+    return min(later, key=lambda checkpoint: checkpoint.taken_at, default=None)
+
+
+def _began(lines: Sequence[Line], subject: str) -> str | None:
+    """When an agent's last series of attempts began, or a phase was last begun."""
+    began, under_way = None, False
+    for entry in (line.entry for line in lines):
+        if entry.agent == subject and entry.type == EventType.AGENT_START and not under_way:
+            began, under_way = entry.ts, True
+        elif entry.agent == subject and entry.type == EventType.AGENT_END:
+            under_way = False
+    if began is not None:
+        return began
+    begun = [
+        line.entry.ts for line in lines if line.entry.type == EventType.PHASE_BEGIN and line.entry.phase == subject
+    ]
+    return begun[-1] if begun else None
+
+
+def _ended(lines: Sequence[Line], subject: str) -> str | None:
+    """When an agent ended last, or the last agent of a phase did."""
+    ends = [line.entry for line in lines if line.entry.type == EventType.AGENT_END]
+    of_agent = [entry.ts for entry in ends if entry.agent == subject]
+    of_phase = [entry.ts for entry in ends if entry.phase == subject]
+    found = of_agent or of_phase
+    return found[-1] if found else None
