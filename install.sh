@@ -33,6 +33,11 @@ fail() {
     exit 1
 }
 
+# absolute DIR: its one name, whether it is there or not.
+absolute() {
+    if [ -d "$1" ]; then (cd "$1" && pwd); else say "$(absolute "$(dirname "$1")")/$(basename "$1")"; fi
+}
+
 # --- What we need ------------------------------------------------------------------------------------------------
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
@@ -285,10 +290,8 @@ main() {
         fi
         case $prefix in
             *"$newline"*) fail "a line break in the name of a folder does not work here" "./install.sh --prefix DIR" ;;
-            /*) ;;
-            *) prefix=$PWD/$prefix ;;
         esac
-        prefix=${prefix%/}
+        prefix=$(absolute "$prefix")
         bin=$prefix/bin lib=$prefix/lib/git-pliny share=$prefix/share venv=$prefix/lib/git-pliny/venv
     fi
 
