@@ -5,3 +5,19 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SessionArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="ID",
+        help="A session: its id, the beginning of it, or its name. Without one, the current session is meant.",
+        show_default=False,
+    ),
+]
+SessionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--session",
+        metavar="ID",
+        help="A session: its id, the beginning of it, or its name. Without one, the current session is meant.",
+    ),
+]

@@ -7,10 +7,17 @@ import msgspec
 
 from git_pliny.model.visible import visible
 
+_FACT = 13
+
 
 def data(text: str = "") -> None:
     """A line of data, or several; control characters other than line ends and tabs are escaped."""
     sys.stdout.write(visible(text, multiline=True) + "\n")
+
+
+def fact(name: str, value: str, *, paint: Callable[[str], str] = str) -> None:
+    """A line of a list of facts: what it is, and its value."""
+    sys.stdout.write(f"{name:<{_FACT}}{paint(visible(value))}\n")
 
 
 def data_json(value: object) -> None:

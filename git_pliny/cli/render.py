@@ -15,6 +15,7 @@ UNKNOWN = "-"
 INTERRUPTED = "interrupted"
 
 _SHOWN = 8
+_SECONDS = len("2026-01-31T12:00:00")
 _AGES = ((365 * 86400, "y"), (7 * 86400, "w"), (86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _GAP = 2
 _LEAST = 8
@@ -52,6 +53,11 @@ def ago(now: float, moment: str) -> str:
     """The same as part of a sentence."""
     found = age(now, moment)
     return found if found == UNKNOWN else f"{found} ago"
+
+
+def when(moment: str) -> str:
+    """An entry's time to the second, as `audit view --since` takes it too."""
+    return clip(f"{moment[:_SECONDS]}Z", _SECONDS + 1) if len(moment) > _SECONDS else UNKNOWN
 
 
 def duration(seconds: float | None) -> str:

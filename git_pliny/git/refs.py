@@ -47,7 +47,7 @@ def list_refs(repository: Repository, *prefixes: str) -> list[Ref]:
 
 
 def list_blobs(repository: Repository, prefix: str) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every ref under `prefix` that points at a blob, in one process (git 2.34 and newer)."""
+    """Name and content of every ref under `prefix`, in one process (git 2.34 and newer); b"" for what is no blob."""
     text = repository.git("for-each-ref", "--format=%(refname) %(objecttype) %(raw:size)%0a%(raw)", prefix)
     place = 0
     while place < len(text):
@@ -55,8 +55,7 @@ def list_blobs(repository: Repository, prefix: str) -> Iterator[tuple[str, bytes
         name, kind, size = text[place:end].rsplit(b" ", 2)
         content = text[end + 1 : end + 1 + int(size)]
         place = end + 1 + int(size) + 1
-        if kind == b"blob":
-            yield name.decode("utf-8", "surrogateescape"), content
+        yield name.decode("utf-8", "surrogateescape"), content if kind == b"blob" else b""
 
 
 def read_ref(repository: Repository, name: str) -> str | None:

@@ -1,0 +1,115 @@
+"""A session as people see it: where it stands, its agents, what failed and what to type next."""
+
+from collections.abc import Iterator
+
+from git_pliny.cli import output, render
+from git_pliny.cli.invocation import Invocation
+from git_pliny.git.repository import Repository
+from git_pliny.model.events import parse_time
+from git_pliny.model.fold import Fold
+from git_pliny.model.names import encode
+from git_pliny.model.session import AgentRecord, AgentStatus, Session, SessionStatus
+from git_pliny.store import sessions
+
+_LONGEST_MESSAGE = 1000
+_CHECKPOINTS_SHOWN = 10
+_COMMIT_SHOWN = 12
+
+
+def state_of(repository: Repository, session: Session) -> str:
+    """Its status, or `interrupted` where it is under way and no process works on it."""
+    return render.INTERRUPTED if sessions.is_interrupted(repository, session) else session.status.value
+
+
+def next_step(repository: Repository, session: Session) -> str | None:
+    """The command that a user most likely wants next."""
+    name = render.short(session.id)
+    if session.status is SessionStatus.ARCHIVED:
+        return None
+    if session.status is SessionStatus.COMPLETED:
+        return f"git pliny audit summary {name}"
+    if sessions.holder(repository, session.id) is not None:
+        return f"git pliny audit view --follow {name}"
+    return f"git pliny session resume {name}"
+
+
+def facts(here: Invocation, repository: Repository, session: Session) -> Iterator[tuple[str, str]]:
+    """What a session is and where it stands, a line each."""
+    metrics = session.metrics
+    yield "session", session.id
+    yield "name", session.name
+    yield "status", state_of(repository, session)
+    yield "progress", render.progress(session)
+    if session.current_phase is not None:
+        yield "phase", session.current_phase + (f", round {session.round}" if session.round > 1 else "")
+    if session.framework is not None:
+        yield "framework", session.framework
+    yield "created", f"{render.when(session.created_at)} ({render.ago(here.now, session.created_at)})"
+    yield "last entry", f"{render.when(session.last_activity)} ({render.ago(here.now, session.last_activity)})"
+    tries = f"{render.plural(metrics.attempts, 'attempt')}, {render.plural(metrics.retries, 'retry')}"
+    yield "worked", f"{render.duration(metrics.duration_s)}, {tries}"
+    if metrics.cost_usd is not None or metrics.tokens is not None:
+        yield "spent", f"{render.cost(metrics.cost_usd)}, tokens: {render.tokens(metrics.tokens)}"
+
+
+def show_facts(here: Invocation, repository: Repository, session: Session) -> None:
+    """Print them."""
+    paint = render.painter(here)
+    for name, value in facts(here, repository, session):
+        output.fact(name, value, paint=paint)
+
+
+def show_agents(here: Invocation, session: Session) -> None:
+    """Print a table of the agents, in the plan's order."""
+    heading = ("phase", "agent", "status", "attempts", "time", "cost")
+    rows = [_agent_row(here, name, record) for name, record in session.agents.items()]
+    if rows:
+        output.data()
+        output.table(heading, render.fit(here, heading, rows, flexible=1), paint=render.painter(here))
+
+
+def show_failures(state: Fold, session: Session) -> None:
+    """Print what failed and why, and where the output is."""
+    for name in session.failed_agents:
+        error = session.agents[name].error
+        output.data()
+        what = "it left no error" if error is None else f"{error.category}: {error.message.strip()}"
+        output.data(f"{render.clip(name, _LONGEST_MESSAGE)} failed: {render.clip(what, _LONGEST_MESSAGE)}")
+        if error is not None and error.reason:
+            output.data(f"    {render.clip(error.reason, _LONGEST_MESSAGE)}")
+        if ended := state.agents[name].last_end():
+            place = f"{encode(name)}/{ended.key.attempt}-{ended.key.run}.log"
+            output.data(f"    git show {sessions.ARTIFACTS}{session.id}:outputs/{place}")
+
+
+def show_checkpoints(here: Invocation, state: Fold) -> None:
+    """Print the newest checkpoints, the last one last."""
+    made = list(state.checkpoints.values())
+    heading = ("checkpoint", "commit", "age")
+    rows = [
+        (checkpoint.name, checkpoint.commit[:_COMMIT_SHOWN], render.age(here.now, checkpoint.taken_at))
+        for checkpoint in made[-_CHECKPOINTS_SHOWN:]
+    ]
+    if rows:
+        output.data()
+        output.table(heading, render.fit(here, heading, rows, flexible=0))
+    if len(made) > len(rows):
+        older = render.plural(len(made) - len(rows), "older checkpoint")
+        output.data(f"and {older}: git pliny checkpoint list --session {render.short(state.id)}")
+
+
+def _agent_row(here: Invocation, name: str, record: AgentRecord) -> tuple[str, ...]:
+    return (
+        record.phase,
+        name,
+        record.status.value,
+        str(record.attempts),
+        render.duration(_worked(here.now, record)),
+        render.cost(record.cost_usd),
+    )
+
+
+def _worked(now: float, record: AgentRecord) -> float | None:
+    if record.status is AgentStatus.RUNNING and record.started_at:
+        return max(0.0, now - parse_time(record.started_at) / 1e6)
+    return record.duration_s

@@ -1,0 +1,78 @@
+"""`git pliny session list` and `show`: the sessions of a repository, and one of them.
+
+Start-up is most of what these cost, so nothing is imported here that writes.
+"""
+
+from typing import Annotated
+
+import typer
+
+from git_pliny.cli import messages, output, overview, render
+from git_pliny.cli.invocation import Invocation
+from git_pliny.cli.options import Json, SessionArgument
+from git_pliny.git.repository import Repository, discover
+from git_pliny.model.session import Session, SessionStatus
+from git_pliny.store import sessions
+
+All = Annotated[bool, typer.Option("--all", "-a", help="List archived sessions, too.")]
+Number = Annotated[int | None, typer.Option("--number", "-n", metavar="N", min=0, help="List at most N sessions.")]
+
+
+def list_command(here: Invocation, *, every: All = False, number: Number = None, as_json: Json = False) -> None:
+    """List the sessions of this repository.
+
+    The one that was worked on last comes first; `*` marks the current session of this worktree. The age is the time
+    since the last entry. A session is shown as interrupted where the process that ran it is gone.
+    """
+    repository = discover(here.cwd, here.environ)
+    found = sessions.load_all(repository)
+    shown = [session for session in found if every or session.status is not SessionStatus.ARCHIVED]
+    shown.sort(key=lambda session: (session.last_activity, session.id), reverse=True)
+    shown = shown if number is None else shown[:number]
+    if as_json:
+        output.data_json(shown)
+        return
+    heading = ("  id", "name", "status", "progress", "age", "cost")
+    current = sessions.current_session(repository)
+    rows = [_row(here, repository, session, current) for session in shown]
+    output.table(heading, render.fit(here, heading, rows, flexible=1), paint=render.painter(here))
+    _say_what_is_missing(here, found, shown, number)
+
+
+def show_command(here: Invocation, *, session: SessionArgument = None, as_json: Json = False) -> None:
+    """Show a session: its phases, agents, checkpoints and metrics.
+
+    It is exact at any moment, while the session runs, too. With --json it is the object that is stored in git under
+    refs/pliny/sessions/ID.
+    """
+    repository = discover(here.cwd, here.environ)
+    state = sessions.load(repository, sessions.resolve(repository, session))
+    found = state.session()
+    if as_json:
+        output.data_json(found)
+        return
+    overview.show_facts(here, repository, found)
+    overview.show_agents(here, found)
+    overview.show_failures(state, found)
+    overview.show_checkpoints(here, state)
+    if step := overview.next_step(repository, found):
+        output.data(f"\nnext: {step}")
+
+
+def _row(here: Invocation, repository: Repository, session: Session, current: str | None) -> tuple[str, ...]:
+    return (
+        f"{'*' if session.id == current else ' '} {render.short(session.id)}",
+        session.name,
+        overview.state_of(repository, session),
+        render.progress(session),
+        render.age(here.now, session.last_activity),
+        render.cost(session.metrics.cost_usd),
+    )
+
+
+def _say_what_is_missing(here: Invocation, found: list[Session], listed: list[Session], number: int | None) -> None:
+    """Why a list is empty, or shorter than a reader at a terminal would think."""
+    if not found:
+        messages.note('no sessions yet\nhint: git pliny session start "NAME"')
+    elif len(listed) < len(found) and number is None and (here.stdout_is_terminal or not listed):
+        messages.note(f"{render.plural(len(found) - len(listed), 'archived session')}: git pliny session list --all")
