@@ -1,0 +1,134 @@
+"""What a runner is: it starts one attempt of one agent, and says afterwards how that went.
+
+The values here pass between the coordinator and its runners. A runner decides nothing about retries, categories or
+what is stored: it reports facts.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from git_pliny.model.plan import Agent
+from git_pliny.model.session import Tokens
+
+OUTPUT_NAME = "output.log"
+
+
+class Verdict(StrEnum):
+    """What an evaluate agent says about the round it has seen (DESIGN section 5)."""
+
+    AGAIN = "again"
+    DONE = "done"
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of an agent, with everything it needs. `number` is its number in the whole session, from 1."""
+
+    session: str
+    run: str
+    phase: str
+    number: int
+    agent: Agent
+    root: Path
+    """The repository root, where the agent runs."""
+    environ: Mapping[str, str]
+    """The caller's whole environment; the runner adds to it, and takes nothing away."""
+    folder: Path
+    """The attempt's own local folder; the runner creates it, and what it needs in it."""
+    timeout_s: float | None = None
+    grace_s: float = 10.0
+    """How long the process group has to end after TERM before it is killed."""
+    prompt: str | None = None
+    """The text for standard input."""
+    context: str = ""
+    """The text of the context file."""
+
+    @property
+    def output(self) -> Path:
+        """What the agent wrote to standard output and standard error, in the order it came."""
+        return self.folder / OUTPUT_NAME
+
+    @property
+    def result(self) -> Path:
+        """`PLINY_RESULT`: where the agent may write JSON."""
+        return self.folder / "result.json"
+
+    @property
+    def deliverables(self) -> Path:
+        """`PLINY_DELIVERABLES`: the folder whose files are kept."""
+        return self.folder / "deliverables"
+
+    @property
+    def context_file(self) -> Path:
+        """`PLINY_CONTEXT` where there is a context."""
+        return self.folder / "context.md"
+
+    @property
+    def prompt_file(self) -> Path:
+        """The prompt as the agent gets it on standard input, where there is one."""
+        return self.folder / "prompt.md"
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent said of itself in its result file; unknown is None."""
+
+    cost_usd: float | None = None
+    tokens: Tokens | None = None
+    verdict: Verdict | None = None
+    score: float | None = None
+    summary: str | None = None
+
+
+class Deliverable(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is kept: its name as a relative POSIX path, and the regular file that it was found to be.
+
+    Bytes of the name that are no UTF-8 are surrogate escapes (PEP 383), as everywhere in Python's file names.
+    """
+
+    name: str
+    path: Path
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt went. A runner that started it gives exactly one of `exit_code`, `signal` and `launch_errno`."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+    timed_out: bool = False
+    cancelled: bool = False
+    launch_errno: int | None = None
+    """Why there is no exit status: the process could not be started, or its status was lost (ECHILD)."""
+    launch_error: str | None = None
+    duration_s: float = 0.0
+    """From the start to the end of the agent's first process; the rest of its group may have taken longer to end."""
+    tail: str = ""
+    """The end of the output, at most 16 KiB; empty where the attempt succeeded."""
+    result: Result | None = None
+    invalid_result: str | None = None
+    """A sentence, where a result file was written and cannot be used."""
+    missing_deliverables: tuple[str, ...] = ()
+    deliverables: tuple[Deliverable, ...] = ()
+    output_size: int = 0
+
+
+class Running(Protocol):
+    """An attempt under way."""
+
+    def wait(self) -> Outcome:
+        """Block until the attempt has ended; to be called once, on any thread."""
+        ...
+
+    def cancel(self, *, now: bool = False) -> None:
+        """End the attempt, politely unless `now`. Returns at once, may be called again, and from any thread."""
+        ...
+
+
+class Runner(Protocol):
+    """A way to execute an agent."""
+
+    def start(self, attempt: Attempt) -> Running:
+        """Start the attempt. What keeps it from starting is told by its outcome, not raised."""
+        ...

@@ -1,0 +1,168 @@
+"""The runner of command agents: a line for the shell, or a program with its arguments."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from git_pliny.runners import leader, lineage, results
+from git_pliny.runners.alarm import AlarmClock
+from git_pliny.runners.base import Attempt, Outcome, Running
+from git_pliny.runners.deliverables import collect
+from git_pliny.runners.process import Exit, ProcessGroup
+from git_pliny.runners.shell import direct_argv, shell_argv
+
+_EMPTY = Path(os.devnull)
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+_REPLACE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+_OWN = 0o600  # what agents print and are told may hold secrets, and is not masked here
+
+
+class CommandRunner:
+    """Starts the command at the repository root; its prompt, if any, is its standard input.
+
+    Nothing passes through us: input and output are files, so that no size of them blocks or fills the memory.
+    """
+
+    def __init__(self) -> None:
+        self._alarms = AlarmClock()
+
+    def start(self, attempt: Attempt) -> Running:
+        try:
+            group = _spawn(attempt, self._alarms)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument, say
+            return _NeverStarted(_refusal(error, attempt))
+        leader.record(attempt.folder, group.pid)
+        return _RunningCommand(attempt, group)
+
+
+class _RunningCommand:
+    def __init__(self, attempt: Attempt, group: ProcessGroup) -> None:
+        self._attempt = attempt
+        self._group = group
+
+    def wait(self) -> Outcome:
+        return _outcome(self._attempt, self._group.wait())
+
+    def cancel(self, *, now: bool = False) -> None:
+        self._group.cancel(now=now)
+
+
+class _NeverStarted:
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    def wait(self) -> Outcome:
+        return self._outcome
+
+    def cancel(self, *, now: bool = False) -> None:
+        """Nothing runs."""
+
+
+def variables(attempt: Attempt) -> dict[str, str]:
+    """The whole environment of the agent. What we say of the attempt stands above what the agent's `env` says.
+
+    `PLINY_CONTEXT` can always be read: without a context it is the empty device.
+    """
+    return {
+        **attempt.environ,
+        "PWD": str(attempt.root),  # the caller's may be another
+        **attempt.agent.env,
+        "PLINY_SESSION": attempt.session,
+        "PLINY_AGENT": attempt.agent.name,
+        "PLINY_PHASE": attempt.phase,
+        "PLINY_ATTEMPT": str(attempt.number),
+        "PLINY_CONTEXT": str(attempt.context_file) if attempt.context else os.devnull,
+        "PLINY_DELIVERABLES": str(attempt.deliverables),
+        "PLINY_RESULT": str(attempt.result),
+        lineage.VARIABLE: lineage.extended(
+            attempt.environ.get(lineage.VARIABLE, ""),
+            session=attempt.session,
+            run=attempt.run,
+            number=attempt.number,
+            agent=attempt.agent.name,
+        ),
+    }
+
+
+def _spawn(attempt: Attempt, alarms: AlarmClock) -> ProcessGroup:
+    attempt.folder.mkdir(parents=True, exist_ok=True)
+    attempt.deliverables.mkdir(exist_ok=True)
+    if attempt.context:
+        _write(attempt.context_file, attempt.context)
+    with _opened(attempt.output, _APPEND) as output, _opened(_stdin(attempt), os.O_RDONLY) as stdin:
+        launch = partial(
+            ProcessGroup,
+            cwd=attempt.root,
+            env=variables(attempt),
+            stdin=stdin,
+            output=output,
+            timeout_s=attempt.timeout_s,
+            grace_s=attempt.grace_s,
+            alarms=alarms,
+        )
+        run = attempt.agent.run
+        return _launch_line(run, launch) if isinstance(run, str) else launch(run)
+
+
+def _launch_line(line: str, launch: Callable[[Sequence[str]], ProcessGroup]) -> ProcessGroup:
+    """Without a shell where it needs none; what can't be started so, the shell shall judge in its own words."""
+    if words := direct_argv(line):
+        with suppress(OSError):
+            return launch(words)
+    return launch(shell_argv(line))
+
+
+def _stdin(attempt: Attempt) -> Path:
+    if attempt.prompt is None:
+        return _EMPTY
+    _write(attempt.prompt_file, attempt.prompt)
+    return attempt.prompt_file
+
+
+def _write(path: Path, text: str) -> None:
+    with _opened(path, _REPLACE) as descriptor, open(descriptor, "wb", closefd=False) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags | os.O_CLOEXEC, _OWN)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _refusal(error: OSError | ValueError, attempt: Attempt) -> Outcome:
+    if not isinstance(error, OSError):
+        return Outcome(launch_errno=errno.EINVAL, launch_error=f"cannot start: {error}")
+    number = error.errno or errno.EINVAL
+    about = os.fsdecode(error.filename or "")
+    why = os.strerror(number)
+    if number == errno.ENOENT and "/" in about and os.path.lexists(attempt.root / about):
+        why = "the interpreter that its first line names does not exist"
+    return Outcome(launch_errno=number, launch_error=": ".join(filter(None, ("cannot start", about, why))))
+
+
+def _outcome(attempt: Attempt, ended: Exit) -> Outcome:
+    result, invalid = results.read_result(attempt.result)
+    deliverables, missing = collect(declared=attempt.agent.deliverables, folder=attempt.deliverables, root=attempt.root)
+    lost = ended.code is None and ended.signal is None
+    return Outcome(
+        exit_code=ended.code,
+        signal=ended.signal,
+        timed_out=ended.timed_out,
+        cancelled=ended.cancelled,
+        launch_errno=errno.ECHILD if lost else None,
+        launch_error="its exit status is lost: somebody else took it" if lost else None,
+        duration_s=ended.duration_s,
+        tail="" if ended.succeeded else results.tail_of(attempt.output),
+        result=result,
+        invalid_result=invalid,
+        missing_deliverables=missing,
+        deliverables=deliverables,
+        output_size=results.size_of(attempt.output),
+    )

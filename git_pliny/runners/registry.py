@@ -1,0 +1,20 @@
+"""Which runner executes an agent: found by the key that defines what the agent does."""
+
+from collections.abc import Mapping
+
+from git_pliny.errors import ConfigError
+from git_pliny.model.plan import Agent
+from git_pliny.runners.base import Runner
+from git_pliny.runners.command import CommandRunner
+
+RUNNERS: Mapping[str, Runner] = {"run": CommandRunner()}
+
+
+def runner_for(agent: Agent) -> Runner:
+    """The runner of the agent's kind; ConfigError where its definition does not say what to run."""
+    for key, runner in RUNNERS.items():
+        if getattr(agent, key, None):
+            return runner
+    raise ConfigError(
+        f"agent {agent.name!r} has nothing to run", hint=f"give it `run: COMMAND` in {agent.source or 'the plan file'}"
+    )
