@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from git_pliny.cli import values
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SessionArgument = Annotated[
     str | None,
@@ -11,6 +13,7 @@ SessionArgument = Annotated[
         metavar="ID",
         help="A session: its id, the beginning of it, or its name. Without one, the current session is meant.",
         show_default=False,
+        autocompletion=values.session_ids,
     ),
 ]
 SessionOption = Annotated[
@@ -19,5 +22,6 @@ SessionOption = Annotated[
         "--session",
         metavar="ID",
         help="A session: its id, the beginning of it, or its name. Without one, the current session is meant.",
+        autocompletion=values.session_ids,
     ),
 ]
