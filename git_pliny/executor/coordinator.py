@@ -95,7 +95,13 @@ class Coordinator:
         changed = changed_agents(known, self._plan_json) if known else []
         done = [name for name in changed if name in run.state.agents and run.state.agents[name].status.done]
         agents = {agent.name: phase.name for phase, agent in plan.in_order()}
-        data = {"plan": oid, "agents": agents, "framework": plan.framework, "reset": done}
+        data = {
+            "plan": oid,
+            "agents": agents,
+            "framework": plan.framework,
+            "reset": done,
+            "file": self._desk.order.plan_file,
+        }
         self._desk.note(EventType.PLAN_CHANGE, data=data)
 
     def _missed_checkpoint(self) -> None:

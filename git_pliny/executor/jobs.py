@@ -6,6 +6,7 @@ from collections.abc import Callable
 from git_pliny.errors import ConfigError
 from git_pliny.executor.context import context_text
 from git_pliny.executor.desk import Desk
+from git_pliny.executor.options import Order
 from git_pliny.executor.workers import Job
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.events import EventType
@@ -28,13 +29,18 @@ def make_job(desk: Desk, phase: Phase, name: str) -> Job:
     data = {"command": desk.order.masking.mask_text(command)[:_COMMAND]}
     desk.note(EventType.AGENT_START, agent=name, phase=phase.name, attempt=number, data=data)
     try:
-        context = context_text(desk.order.root, (*desk.order.options.context, *desk.order.plan.context, *agent.context))
+        context = _context(desk.order, agent)
     except ConfigError as error:
         refusal = Outcome(launch_errno=errno.ENOENT, launch_error=error.message)
         return Job(_attempt(desk, phase, agent, number, ""), runner_for(agent), None, refusal=refusal)
     attempt = _attempt(desk, phase, agent, number, context)
     clear = _clearing(desk, name) if number > 1 and not desk.order.options.ignore_leftovers else None
     return Job(attempt, runner_for(agent), clear)
+
+
+def _context(order: Order, agent: Agent) -> str:
+    task = f"# Task\n\n{order.options.task}\n\n" if order.options.task else ""
+    return task + context_text(order.root, (*order.options.context, *order.plan.context, *agent.context))
 
 
 def _attempt(desk: Desk, phase: Phase, agent: Agent, number: int, context: str) -> Attempt:

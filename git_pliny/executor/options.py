@@ -29,6 +29,8 @@ class Options:
     continuous: bool = False
     ignore_leftovers: bool = False
     context: tuple[str, ...] = ()
+    task: str | None = None
+    """The task in the user's words; agents find it at the head of their context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Order:
     """One execution of a plan."""
 
     plan: Plan
+    plan_file: str | None
+    """Where the plan was read from, relative to the root where it is below it; None where it is not a file's."""
     settings: Settings
     options: Options
     root: Path

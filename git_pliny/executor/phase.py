@@ -42,6 +42,8 @@ class PhaseLoop:
 
     def run(self) -> None:
         """Run until nothing of the phase is under way and nothing more can start."""
+        if self._desk.workers.interrupted is not None:
+            self._interrupt(self._desk.workers.interrupted)
         while True:
             jobs = self._start()
             self._desk.commit()

@@ -84,6 +84,8 @@ class Workers:
         self._reports: SimpleQueue[Finished | Interrupt] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._submitted = 0
+        self.interrupted: Interrupt | None = None
+        """What the user asked for last."""
 
     def submit(self, job: Job) -> None:
         """Hand over a job; the caller sees to it that no more than `size` are under way."""
@@ -96,6 +98,7 @@ class Workers:
 
     def interrupt(self, kind: Interrupt) -> None:
         """Tell the coordinator; may be called from a signal handler."""
+        self.interrupted = kind
         self._reports.put(kind)
 
     def next(self, timeout_s: float | None) -> list[Finished | Interrupt]:

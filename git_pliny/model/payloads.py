@@ -27,6 +27,7 @@ class PlanChange(msgspec.Struct, frozen=True, kw_only=True):
     plan: Oid
     agents: dict[str, str]
     framework: str | None = None
+    file: str | None = None
     reset: tuple[str, ...] = ()
 
 

@@ -87,6 +87,7 @@ class Fold:
         self.framework: str | None = None
         self.base: str | None = None
         self.plan: str | None = None
+        self.plan_file: str | None = None
         self.created_at = ""
         self.last_activity = ""
         self.current_phase: str | None = None

@@ -77,7 +77,7 @@ def _locked(repository: Repository, session: str, since: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _closing(run: Run) -> Iterator[None]:
-    """Flush at the end of the block; where an error ended it, try to, and keep the lines in the journal if that fails."""
+    """Flush at the end of the block; after an error, leave the lines in the journal, where every reader finds them."""
     try:
         yield
     except BaseException:

@@ -1,0 +1,242 @@
+"""`git pliny execute`: from the command line to one execution, and from its end to an exit code."""
+
+import contextlib
+import random
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from git_pliny.cli import messages
+from git_pliny.cli.choosing import OUTER, choose_session
+from git_pliny.cli.endings import finish, show_plan
+from git_pliny.cli.interrupts import interrupting
+from git_pliny.cli.invocation import Invocation
+from git_pliny.cli.manifests import ManifestWriter
+from git_pliny.cli.options import Json, SessionOption
+from git_pliny.cli.progress import Several, make_reporter
+from git_pliny.cli.selection import check_needs, select_agents, select_reruns
+from git_pliny.cli.workbench import Workbench, open_workbench, settings_over, user_folder
+from git_pliny.errors import ConfigError, UsageError
+from git_pliny.executor.context import missing_context
+from git_pliny.executor.coordinator import Coordinator, Ending
+from git_pliny.executor.desk import Desk
+from git_pliny.executor.options import Options, Order
+from git_pliny.executor.workers import Workers
+from git_pliny.git.process import without_local_variables
+from git_pliny.model.codec import encode_plan
+from git_pliny.model.fold import Fold
+from git_pliny.model.settings import CheckpointWhen, Settings
+from git_pliny.plans.loading import LoadedPlan, load
+from git_pliny.store import rollback
+from git_pliny.store.opening import Desired, create, make_current, resume
+from git_pliny.store.run import Run
+
+Task = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TASK", help="What is to be done, in words: starts a new session of that name.", show_default=False
+    ),
+]
+Framework = Annotated[str | None, typer.Option("--framework", metavar="NAME", help="Run this framework: rise or care.")]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="The plan, instead of pliny.yaml or plan/plan_manifest.json."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the current session, which must be unfinished.")]
+When = Annotated[CheckpointWhen | None, typer.Option("--checkpoint", help="When to take a checkpoint by itself.")]
+Parallel = Annotated[bool, typer.Option("--parallel", help="Run the agents of every phase at the same time.")]
+Sequential = Annotated[bool, typer.Option("--sequential", help="Run the agents of every phase one after another.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="How many agents run at the same time.")]
+Rerun = Annotated[
+    list[str] | None, typer.Option("--rerun", metavar="AGENT", help="Run this agent again, and what needs it.")
+]
+Only = Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="Run only this agent or phase.")]
+Iterations = Annotated[
+    int | None, typer.Option("--iterations", metavar="N", min=1, help="How many iterations or rounds to run at most.")
+]
+Continuous = Annotated[bool, typer.Option("--continuous", help="Run iterations until the plan is complete.")]
+Context = Annotated[
+    list[str] | None, typer.Option("--context", metavar="FILE", help="A file that every agent gets as context.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would run, and do nothing.")]
+IgnoreLeftovers = Annotated[
+    bool, typer.Option("--ignore-leftovers", help="Go on though processes of an earlier attempt still live.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The command line, as far as it decides what runs."""
+
+    task: str | None
+    framework: str | None
+    plan_file: Path | None
+    rerun: tuple[str, ...]
+    only: tuple[str, ...]
+    context: tuple[str, ...]
+    overrides: Mapping[str, Any]
+    options: Options
+
+
+def execute_command(
+    here: Invocation,
+    task: Task = None,
+    *,
+    framework: Framework = None,
+    plan: PlanFile = None,
+    session: SessionOption = None,
+    resume_: Resume = False,
+    checkpoint: When = None,
+    parallel: Parallel = False,
+    sequential: Sequential = False,
+    jobs: Jobs = None,
+    rerun: Rerun = None,
+    only: Only = None,
+    iterations: Iterations = None,
+    continuous: Continuous = False,
+    context: Context = None,
+    ignore_leftovers: IgnoreLeftovers = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Run a plan, or go on with one that is unfinished.
+
+    The plan is pliny.yaml in the repository root, else plan/plan_manifest.json, or the file given with --plan. What runs
+    is the session given with --session, else the current session where it is unfinished, else a new one. Agents that
+    completed are not run again; kill it at any moment, and the same command goes on.
+    """
+    if parallel and sequential:
+        raise UsageError("--parallel and --sequential exclude each other", hint="leave one of them out")
+    if iterations is not None and continuous:
+        raise UsageError("--iterations and --continuous exclude each other", hint="leave one of them out")
+    overrides = {"execution.framework": framework, "execution.jobs": jobs, "execution.checkpoint": checkpoint}
+    asked = _Asked(
+        task=task,
+        framework=framework,
+        plan_file=here.cwd / plan if plan else None,
+        rerun=tuple(rerun or ()),
+        only=tuple(only or ()),
+        context=tuple(str(here.cwd / name) for name in context or ()),
+        overrides={key: value for key, value in overrides.items() if value is not None},
+        options=Options(
+            parallel=True if parallel else False if sequential else None,
+            iterations=iterations,
+            continuous=continuous,
+            ignore_leftovers=ignore_leftovers,
+        ),
+    )
+    bench = open_workbench(here, plan_file=asked.plan_file, overrides=asked.overrides)
+    state = choose_session(
+        here, bench.repository, session=session, resume=resume_, rerun=bool(rerun), task=task is not None
+    )
+    order = _order(here, bench, asked, state)
+    if dry_run:
+        show_plan(order, state, as_json=as_json)
+        return
+    ending, final = _execute(here, bench, order, asked, state, as_json=as_json)
+    finish(here, ending, final, as_json=as_json)
+
+
+def _order(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None) -> Order:
+    """The plan, checked as far as it can be before anything runs."""
+    loaded = _load(here, bench, asked, state)
+    for note in loaded.notes:
+        messages.warning(note)
+    plan = loaded.plan
+    chosen = select_agents(plan, asked.only) if asked.only else None
+    if chosen is not None:
+        check_needs(plan, chosen, state)
+    promised = {name for agent in plan.agents.values() for name in agent.deliverables}
+    for missing in missing_context(bench.repository.root, (*plan.context, *asked.context)):
+        if missing not in promised:
+            raise ConfigError(f"the context file '{missing}' does not exist", hint="mend `context:` or --context")
+    return Order(
+        plan=plan,
+        plan_file=_relative(asked.plan_file, bench.repository.root) or (state.plan_file if state else None),
+        settings=bench.settings,
+        options=_replace(asked.options, only=chosen, rerun=select_reruns(plan, asked.rerun), asked=asked),
+        root=bench.repository.root,
+        environ=without_local_variables(here.environ),
+        masking=bench.masker,
+        monotonic=time.monotonic,
+        rng=random.Random(),
+    )
+
+
+def _replace(options: Options, *, only: frozenset[str] | None, rerun: tuple[str, ...], asked: _Asked) -> Options:
+    return Options(
+        parallel=options.parallel,
+        only=only,
+        rerun=rerun,
+        iterations=options.iterations,
+        continuous=options.continuous,
+        ignore_leftovers=options.ignore_leftovers,
+        context=asked.context,
+        task=asked.task,
+    )
+
+
+def _relative(path: Path | None, root: Path) -> str | None:
+    if path is None:
+        return None
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _load(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None) -> LoadedPlan:
+    root = bench.repository.root
+    plan_file = asked.plan_file or (root / state.plan_file if state and state.plan_file else None)
+
+    def settings_of(sections: Mapping[str, Any]) -> Settings:
+        return settings_over(here, sections, None, asked.overrides).settings
+
+    return load(
+        root,
+        plan_file=plan_file,
+        framework=asked.framework or (state.framework if state else None),
+        user_agents_dir=user_folder() / "agents",
+        settings_of=settings_of,
+    )
+
+
+def _execute(
+    here: Invocation, bench: Workbench, order: Order, asked: _Asked, state: Fold | None, *, as_json: bool
+) -> tuple[Ending, Fold]:
+    plan_json = bench.masker.mask_bytes(encode_plan(order.plan))
+    workers = Workers(order.settings.execution.jobs)
+    with (
+        interrupting(workers),
+        _session(here, bench, order, asked, state) as run,
+        make_reporter(here, order.plan, as_json=as_json) as shown,
+    ):
+        manifest = [ManifestWriter(order)] if order.plan.manifest else []
+        desk = Desk(order=order, run=run, reporter=Several([*manifest, shown]), workers=workers)
+        ending = Coordinator(desk, plan_json).execute()
+        workers.close()
+        return ending, run.state
+
+
+@contextlib.contextmanager
+def _session(here: Invocation, bench: Workbench, order: Order, asked: _Asked, state: Fold | None) -> Iterator[Run]:
+    repository, nested = bench.repository, bool(here.environ.get(OUTER))
+    if state is None:
+        name = bench.masker.mask_text(asked.task or order.plan.name)
+        desired = Desired(name=name.strip()[:200] or "unnamed", framework=order.plan.framework)
+        with create(repository, desired, clock=bench.clock, bounds=bench.bounds) as run:
+            if not nested:
+                make_current(repository, run.session)
+            messages.note(f"session {run.session[:8]}: {desired.name}")
+            yield run
+        return
+    with resume(repository, state.id, clock=bench.clock, bounds=bench.bounds) as (run, repairs):
+        if not nested:
+            make_current(repository, run.session)
+        messages.note(f"session {run.session[:8]}: {run.state.name} (resumed)")
+        for repair in repairs:
+            messages.warning(f"repaired: {repair.data.get('kind', repair.type.value)}; see git pliny audit view")
+        if finished := rollback.finish_interrupted(run):
+            messages.warning(f"an interrupted rollback to checkpoint {finished.checkpoint.name} was finished")
+        yield run

@@ -1,0 +1,36 @@
+"""Signals to interrupts: the first asks the agents to end, the second ends them at once."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from git_pliny.cli import messages
+from git_pliny.executor.workers import Interrupt, Workers
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def interrupting(workers: Workers) -> Iterator[None]:
+    """While the block runs, `^C`, TERM and HUP reach the coordinator; a third one is Python's own again."""
+    seen = 0
+
+    def handle(number: int, _: FrameType | None) -> None:
+        nonlocal seen
+        seen += 1
+        workers.interrupt(Interrupt.POLITE if seen == 1 else Interrupt.AT_ONCE)
+        if seen == 1 and number == signal.SIGINT:
+            messages.note("interrupted: the agents are asked to end; once more to end them at once")
+        elif seen > 1:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)

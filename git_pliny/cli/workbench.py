@@ -1,0 +1,70 @@
+"""What every command that writes works with: the repository, the settings in force, the masking, the clock."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from git_pliny.cli.invocation import Invocation
+from git_pliny.config import Resolved, resolve
+from git_pliny.git.repository import Repository, discover
+from git_pliny.masking import Masker
+from git_pliny.model.settings import Settings
+from git_pliny.plans.loading import read_sections
+from git_pliny.store.artifacts import Bounds
+
+USER_FOLDER = "pliny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """One command's surroundings."""
+
+    repository: Repository
+    settings: Settings
+    masker: Masker
+
+    @property
+    def bounds(self) -> Bounds:
+        """What is stored of files."""
+        return Bounds(self.masker, self.settings.output.limit)
+
+    @staticmethod
+    def clock() -> int:
+        """Microseconds since the epoch."""
+        return time.time_ns() // 1000
+
+
+def open_workbench(
+    here: Invocation, *, plan_file: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Workbench:
+    """The repository that the command was called in, with the settings of all layers."""
+    repository = discover(here.cwd, here.environ)
+    document = read_sections(repository.root, plan_file=plan_file)
+    resolved = settings_over(here, document.sections, document.name, overrides or {})
+    return Workbench(
+        repository=repository,
+        settings=resolved.settings,
+        masker=Masker(here.environ, resolved.settings.masking),
+    )
+
+
+def settings_over(
+    here: Invocation, sections: Mapping[str, Any], name: str | None, overrides: Mapping[str, Any]
+) -> Resolved:
+    """All layers of settings, those of a plan file and of the command line among them."""
+    return resolve(
+        user_file=user_folder() / "config.toml",
+        plan_sections=sections,
+        plan_file=name,
+        environ=here.environ,
+        overrides=overrides,
+    )
+
+
+def user_folder() -> Path:
+    """Where the user's settings and agents are."""
+    return platformdirs.user_config_path(USER_FOLDER)
