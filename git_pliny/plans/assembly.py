@@ -1,0 +1,254 @@
+"""From a plan file, a framework and discovered agents to one plan: which agents there are, and in which phases."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from git_pliny.errors import PlanError
+from git_pliny.model.plan import Agent, Phase, Plan
+from git_pliny.plans.definition import Definition
+from git_pliny.plans.discovery import PROJECT_AGENTS, Discovery
+from git_pliny.plans.document import Document
+from git_pliny.plans.frameworks import Framework, FrameworkPhase
+from git_pliny.plans.nodes import place_of
+from git_pliny.plans.positions import Place, listed, quoted, suggestion
+from git_pliny.plans.rules import Member, check_names, check_needs
+
+ONLY_PHASE = "main"
+"""What the one phase is called where the plan names none."""
+
+
+class Draft(msgspec.Struct, kw_only=True):
+    """A phase that is still being filled: its agents' names, each with the place that put it there."""
+
+    name: str
+    place: Place
+    agents: dict[str, Place] = {}
+    parallel: bool | None = None
+    fail_fast: bool | None = None
+    title: str = ""
+
+    def phase(self) -> Phase:
+        return Phase(
+            name=self.name,
+            agents=tuple(self.agents),
+            parallel=self.parallel,
+            fail_fast=self.fail_fast,
+            title=self.title,
+        )
+
+
+class Assembly:
+    """One plan in the making."""
+
+    def __init__(self, document: Document, discovery: Discovery, root: Path) -> None:
+        self._document = document
+        self._discovery = discovery
+        self._root = root
+        self._definitions = document.definitions
+        self._phase_of: dict[str, str] = {}
+
+    def plan(self, framework: Framework | None) -> Plan:
+        """The plan, or PlanError with the place of what is wrong with it."""
+        drafts = self._listed()
+        self._by_phase_key(drafts, framework)
+        if framework is None:
+            self._rest(drafts)
+        else:
+            drafts = self._fill(framework, drafts)
+        definitions = self._resolved(drafts.values())
+        _check(drafts.values(), definitions)
+        return self._made(framework, drafts, definitions)
+
+    def resolve(self, name: str, place: Place) -> Definition:
+        """The definition of the agent that `place` names: the file's own, else (or completed by) a discovered one."""
+        own = self._definitions.get(name)
+        if own is not None and own.entry.run is not None:
+            return own
+        found = self._discovery.find(name)
+        if found is not None and found.error is not None:
+            raise place.error(f"agent {quoted(name)} can't be run: {found.error.message}", hint=found.error.hint)
+        if found is None or found.definition is None:
+            raise self._nobody_defines(name, place, own)
+        theirs = msgspec.structs.replace(found.definition, name=name)
+        return theirs if own is None else own.over(theirs)
+
+    def _nobody_defines(self, name: str, place: Place, own: Definition | None) -> PlanError:
+        hint = f"write `agents: {{{name}: {{run: …}}}}` in {self._document.name}, or a program {PROJECT_AGENTS}/{name}"
+        if own is not None:
+            return own.place.error(f"agent {quoted(name)} has no `run` and no file in {PROJECT_AGENTS}", hint=hint)
+        near = suggestion(name, [*self._definitions, *self._discovery.names()])
+        return place.error(f"nobody defines agent {quoted(name)}{near}", hint=hint)
+
+    def _listed(self) -> dict[str, Draft]:
+        """The phases that the file lists, with the agents that they name."""
+        drafts: dict[str, Draft] = {}
+        for index, entry in enumerate(self._document.content.phases or ()):
+            place = self._document.place("phases", index, "name")
+            if entry.name in drafts:
+                raise place.error(f"phase {quoted(entry.name)} is listed twice")
+            draft = Draft(name=entry.name, place=place, parallel=entry.parallel, fail_fast=entry.fail_fast)
+            draft.title = entry.title or entry.description or ""
+            drafts[entry.name] = draft
+            names = (entry.agents,) if isinstance(entry.agents, str) else entry.agents or ()
+            for number, name in enumerate(names):
+                self._put(draft, name, self._document.place("phases", index, "agents", number))
+        return drafts
+
+    def _by_phase_key(self, drafts: dict[str, Draft], framework: Framework | None) -> None:
+        """Put each agent that says `phase: …` there."""
+        fixed = bool(drafts)
+        for name, definition in self._definitions.items():
+            phase = definition.entry.phase
+            if phase is None:
+                continue
+            place = place_of(definition.node, "phase")
+            if fixed and phase not in drafts and not (framework and phase in framework.phase_names):
+                raise place.error(
+                    f"agent {quoted(name)} is in phase {quoted(phase)}, which is not listed{suggestion(phase, drafts)}",
+                    hint=f"add it to `phases:` in {self._document.name}",
+                )
+            draft = drafts.setdefault(phase, Draft(name=phase, place=place))
+            if name not in draft.agents:
+                self._put(draft, name, place)
+
+    def _rest(self, drafts: dict[str, Draft]) -> None:
+        """Without `phases:` what names no phase makes one; with it, such an agent would never run and is refused."""
+        if self._document.content.phases:
+            self._refuse_unplaced(drafts)
+        for name, definition in self._unplaced():
+            draft = drafts.setdefault(ONLY_PHASE, Draft(name=ONLY_PHASE, place=definition.place))
+            self._put(draft, name, definition.place)
+        for draft in drafts.values():
+            if not draft.agents:
+                raise draft.place.error(
+                    f"phase {quoted(draft.name)} has no agents",
+                    hint=f"give it some: {{name: {draft.name}, agents: […]}}",
+                )
+
+    def _refuse_unplaced(self, drafts: dict[str, Draft]) -> None:
+        for name, definition in self._unplaced():
+            raise definition.place.error(
+                f"agent {quoted(name)} is in no phase and would never run",
+                hint=f"add it to the `agents:` of a phase, or give it `phase: {next(iter(drafts))}`",
+            )
+
+    def _unplaced(self) -> list[tuple[str, Definition]]:
+        return [(name, each) for name, each in self._definitions.items() if name not in self._phase_of]
+
+    def _put(self, draft: Draft, name: str, place: Place) -> None:
+        if name in self._phase_of:
+            other = self._phase_of[name]
+            raise place.error(
+                f"agent {quoted(name)} stands in phase {quoted(other)} already; it can stand in one, once"
+            )
+        self._phase_of[name] = draft.name
+        draft.agents[name] = place
+
+    def _fill(self, framework: Framework, drafts: dict[str, Draft]) -> dict[str, Draft]:
+        """The framework's phases in its order, each with the agents that the file or the agents' folder has for it.
+
+        Where the file itself asks for the framework, whatever would not run in it is refused; where the user did on the
+        command line, the framework selects from the file.
+        """
+        if self._asks_for(framework):
+            _refuse_others(framework, drafts)
+        filled: dict[str, Draft] = {}
+        for phase in framework.phases:
+            draft = drafts.setdefault(phase.name, Draft(name=phase.name, place=self._place_of_framework()))
+            draft.title = draft.title or phase.title
+            if not draft.agents:
+                self._fill_phase(phase, draft)
+            if not draft.agents:
+                raise self._no_agent_for(phase, framework, drafts)
+            filled[phase.name] = draft
+        if self._asks_for(framework):
+            self._refuse_unplaced(filled)
+        return filled
+
+    def _asks_for(self, framework: Framework) -> bool:
+        execution = self._document.content.execution
+        return execution is not None and execution.framework == framework.name
+
+    def _place_of_framework(self) -> Place:
+        execution = self._document.content.execution
+        given = execution is not None and execution.framework is not None
+        return self._document.place("execution", "framework") if given else Place(self._document.name)
+
+    def _fill_phase(self, phase: FrameworkPhase, draft: Draft) -> None:
+        """Agents of the file whose names begin with the phase's, else those of the agents' folder."""
+        for name, definition in self._unplaced():
+            if name.startswith(phase.name):
+                self._put(draft, name, definition.place)
+        if not draft.agents:
+            for name in self._discovery.of_phase(phase.name):
+                if name not in self._phase_of:
+                    self._put(draft, name, draft.place)
+
+    def _no_agent_for(self, phase: FrameworkPhase, framework: Framework, drafts: Iterable[str]) -> PlanError:
+        near = suggestion(phase.name, [name for name in drafts if name not in framework.phase_names])
+        snippet = f"agents: {{{phase.name}: {{run: …, phase: {phase.name}}}}}"
+        return self._place_of_framework().error(
+            f"phase {quoted(phase.name)} of framework {framework.name} has no agent{near}",
+            hint=f"write `{snippet}` in {self._document.name}, or a program {PROJECT_AGENTS}/{phase.name}",
+        )
+
+    def _resolved(self, drafts: Iterable[Draft]) -> dict[str, Definition]:
+        found: dict[str, Definition] = {}
+        for draft in drafts:
+            for name, place in draft.agents.items():
+                found[name] = self.resolve(name, place)
+                phase = found[name].entry.phase
+                if phase is not None and phase != draft.name:
+                    where = quoted(draft.name)
+                    raise place.error(
+                        f"agent {quoted(name)} stands in phase {where}, but its definition says {quoted(phase)}"
+                    )
+        return found
+
+    def _made(
+        self, framework: Framework | None, drafts: Mapping[str, Draft], definitions: Mapping[str, Definition]
+    ) -> Plan:
+        name, description = self._title(framework)
+        agents: dict[str, Agent] = {each: definition.agent(self._root) for each, definition in definitions.items()}
+        return Plan(
+            name=name,
+            description=description,
+            framework=framework.name if framework else None,
+            phases=tuple(draft.phase() for draft in drafts.values()),
+            agents=agents,
+            context=self._document.content.context_files,
+            rounds=framework.rounds if framework else None,
+        )
+
+    def _title(self, framework: Framework | None) -> tuple[str, str]:
+        task = self._document.content.task
+        if task is None:
+            return (framework.title if framework else self._document.name), ""
+        if isinstance(task, str):
+            name, _, description = task.strip().partition("\n")
+            return name or self._document.name, description.strip()
+        return task.name, task.description or ""
+
+
+def _refuse_others(framework: Framework, drafts: Mapping[str, Draft]) -> None:
+    for draft in drafts.values():
+        if draft.name not in framework.phase_names:
+            near = suggestion(draft.name, framework.phase_names)
+            raise draft.place.error(
+                f"phase {quoted(draft.name)} is none of framework {framework.name}{near}",
+                hint=f"its phases are {listed(framework.phase_names)}; leave `framework` out to run others",
+            )
+
+
+def _check(drafts: Iterable[Draft], definitions: Mapping[str, Definition]) -> None:
+    every = list(drafts)
+    members = {
+        name: Member(name=name, phase=index, place=place, needs=definitions[name].needs)
+        for index, draft in enumerate(every)
+        for name, place in draft.agents.items()
+    }
+    phases = [("phase", draft.name, draft.place) for draft in every]
+    check_names(phases + [("agent", member.name, member.place) for member in members.values()])
+    check_needs(members)

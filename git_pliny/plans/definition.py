@@ -1,0 +1,105 @@
+"""What a plan file or an agent's own file says of one agent, with its places, and the agent that this makes."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from git_pliny.errors import ConfigError
+from git_pliny.model.duration import parse_duration
+from git_pliny.model.plan import Agent
+from git_pliny.plans.files import read_text
+from git_pliny.plans.nodes import Mapping, place_of
+from git_pliny.plans.positions import Place, quoted
+from git_pliny.plans.schema import AgentEntry
+
+_LIKE_A_FILE = re.compile(r"\S+\.(?:md|markdown|txt|j2)")
+_LONGEST_PATH = 1000
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """`node` is what `entry` was read from; `body` the prompt below a front matter."""
+
+    name: str
+    entry: AgentEntry
+    node: Mapping
+    body: str | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.node.place
+
+    @property
+    def needs(self) -> dict[str, Place]:
+        """The names that the agent needs, each with the place where it stands."""
+        found: dict[str, Place] = {}
+        for key, given in (("needs", self.entry.needs), ("prerequisites", self.entry.prerequisites)):
+            for index, name in enumerate(_several(given)):
+                found.setdefault(name, place_of(self.node, key, index))
+        return found
+
+    def over(self, other: "Definition") -> "Definition":
+        """The same with what it leaves open taken from `other`."""
+        given = {key: value for key in AgentEntry.__struct_fields__ if (value := getattr(self.entry, key)) is not None}
+        taken = {key: getattr(other.entry, key) for key in AgentEntry.__struct_fields__}
+        node = Mapping(
+            place=self.node.place, keys=other.node.keys | self.node.keys, items=other.node.items | self.node.items
+        )
+        body = other.body if self.entry.prompt is None else None
+        return Definition(name=self.name, entry=AgentEntry(**taken | given), node=node, body=self.body or body)
+
+    def agent(self, root: Path) -> Agent:
+        """The agent; its prompt's file, where it has one, is read."""
+        entry = self.entry
+        if entry.run is None:
+            raise self.place.error(
+                f"agent {quoted(self.name)} has no `run`", hint=f"add a command: {self.name}: {{run: …}}"
+            )
+        return Agent(
+            name=self.name,
+            run=entry.run,
+            needs=tuple(self.needs),
+            timeout_s=None if entry.timeout is None else parse_duration(entry.timeout),
+            deliverables=_several(entry.deliverables),
+            context=_several(entry.context),
+            env=entry.env or {},
+            prompt=self.body if entry.prompt is None else self._prompt(entry.prompt, root),
+            max_retries=entry.max_retries,
+            retry=entry.retry,
+            retry_strategies=entry.retry_strategies or {},
+            retry_on_exit=(entry.retry_on_exit,) if isinstance(entry.retry_on_exit, int) else entry.retry_on_exit or (),
+            title=entry.title or entry.description or "",
+            source=str(self.place),
+        )
+
+    def _prompt(self, given: str, root: Path) -> str:
+        """The text of the file of the repository that `given` names, or else `given` itself."""
+        place = place_of(self.node, "prompt")
+        path = _file_below(root, given)
+        if path is not None:
+            try:
+                return read_text(path, given)
+            except ConfigError as error:
+                raise place.error(f"the prompt file can't be used: {error.message}") from error
+        if _LIKE_A_FILE.fullmatch(given):
+            raise place.error(
+                f"the prompt file {quoted(given)} does not exist in this repository",
+                hint="write a prompt that is no file as a sentence",
+            )
+        return given
+
+
+def _several(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+def _file_below(root: Path, given: str) -> Path | None:
+    if "\n" in given or len(given) > _LONGEST_PATH:
+        return None
+    top = root.resolve()
+    try:
+        path = (top / given).resolve()
+        return path if path.is_relative_to(top) and path.is_file() else None
+    except (OSError, RuntimeError):  # a name too long, a loop of symbolic links
+        return None

@@ -1,0 +1,132 @@
+"""Finds the plan of a repository and reads it: `--plan FILE`, else `pliny.yaml`, else `plan/plan_manifest.json`."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from git_pliny.errors import ConfigError
+from git_pliny.model.plan import Plan
+from git_pliny.model.settings import Settings
+from git_pliny.plans import frameworks
+from git_pliny.plans.assembly import Assembly
+from git_pliny.plans.discovery import Discovery
+from git_pliny.plans.document import Document, parse_document, read_document
+from git_pliny.plans.files import label
+from git_pliny.plans.manifest_file import load_manifest
+from git_pliny.plans.positions import Place, listed, quoted
+
+PLAN_FILE = "pliny.yaml"
+MANIFEST = "plan/plan_manifest.json"
+
+SettingsOf = Callable[[Mapping[str, Any]], Settings]
+"""Lays a plan file's sections over the other layers of settings."""
+
+
+class LoadedPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`sections` are the settings that the plan file gives; `notes` are sentences that the user should read."""
+
+    plan: Plan
+    document: Document
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        return self.document.sections
+
+    def place(self, *path: str | int) -> Place:
+        """Where the value at `path` stands in the plan file, as in `place("execution", "jobs")`."""
+        return self.document.place(*path)
+
+
+def load(
+    root: Path,
+    *,
+    plan_file: Path | None = None,
+    framework: str | None = None,
+    user_agents_dir: Path | None = None,
+    settings_of: SettingsOf | None = None,
+) -> LoadedPlan:
+    """The plan of the repository at `root`, checked throughout; PlanError or ConfigError where it can't be run.
+
+    `framework` is the one asked for on the command line; without it the plan file decides, then the other settings.
+    A `pliny.yaml` without phases beside a manifest gives that its settings and agents.
+    """
+    document = read_sections(root, plan_file=plan_file)
+    assembly = Assembly(document, Discovery(root, user_agents_dir), root)
+    manifest = _manifest_file(root, plan_file, document)
+    if manifest is not None and framework is None:
+        return LoadedPlan(plan=_manifest_plan(manifest, root, assembly, document), document=document)
+    if manifest is not None and manifest == plan_file:
+        message = f"{quoted(label(manifest, root))} has iterations of its own, which are no phases of a framework"
+        raise ConfigError(message, hint="leave --framework or --plan out")
+    chosen = _framework_of(document, framework, settings_of)
+    if chosen is None and not document.content.agents and not document.content.phases:
+        raise _no_plan(document, root)
+    plan = assembly.plan(frameworks.get(chosen) if chosen is not None else None)
+    return LoadedPlan(plan=plan, document=document, notes=_left_out(plan, document))
+
+
+def read_sections(root: Path, *, plan_file: Path | None = None) -> Document:
+    """The plan file for its settings, whether or not it has a plan; an empty one where there is no file."""
+    if plan_file is not None and not _is_manifest(plan_file):
+        return read_document(plan_file, root)
+    path = root / PLAN_FILE
+    if path.exists() or path.is_symlink():
+        return read_document(path, root)
+    short = path.with_suffix(".yml")
+    if short.exists():
+        raise ConfigError(f"the plan file is called {PLAN_FILE}, not {short.name}", hint=f"mv {short.name} {PLAN_FILE}")
+    return parse_document("", PLAN_FILE)
+
+
+def _is_manifest(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _manifest_file(root: Path, plan_file: Path | None, document: Document) -> Path | None:
+    """The manifest that is the plan, if one is."""
+    if plan_file is not None:
+        return plan_file if _is_manifest(plan_file) else None
+    path = root / MANIFEST
+    return None if _is_plan(document) or not path.exists() else path
+
+
+def _is_plan(document: Document) -> bool:
+    """Whether a file says itself which phases there are, and so is more than settings and agents for a manifest."""
+    content = document.content
+    by_key = any(definition.entry.phase for definition in document.definitions.values())
+    framework = content.execution.framework if content.execution else None
+    return bool(content.phases) or by_key or framework is not None
+
+
+def _manifest_plan(path: Path, root: Path, assembly: Assembly, document: Document) -> Plan:
+    return load_manifest(path, root).to_plan(
+        lambda name, place: assembly.resolve(name, place).agent(root),
+        path=label(path, root),
+        context=document.content.context_files,
+    )
+
+
+def _framework_of(document: Document, asked: str | None, settings_of: SettingsOf | None) -> str | None:
+    if asked is not None:
+        return asked
+    if settings_of is not None:
+        return settings_of(document.sections).execution.framework
+    return document.content.execution.framework if document.content.execution else None
+
+
+def _no_plan(document: Document, root: Path) -> ConfigError:
+    if document.node.items or (root / PLAN_FILE).exists():
+        return document.place().error(
+            "the plan has no agents", hint="add some, like `agents: {hello: {run: echo hello}}`"
+        )
+    return ConfigError(f"there is no plan here, neither {PLAN_FILE} nor {MANIFEST}", hint="git pliny init")
+
+
+def _left_out(plan: Plan, document: Document) -> tuple[str, ...]:
+    names = [name for name in document.definitions if name not in plan.agents]
+    if not names:
+        return ()
+    return (f"framework {plan.framework} leaves out {listed(names)} of {document.name}",)

@@ -1,0 +1,144 @@
+"""The shape of `pliny.yaml` and of an agent's front matter: one source for the decoder and the editors' JSON Schema."""
+
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+
+from git_pliny.model.settings import (
+    Category,
+    CheckpointWhen,
+    ErrorHandling,
+    ExecutionSettings,
+    ExitStatus,
+    MaskingSettings,
+    OutputSettings,
+    Retries,
+    RetryStrategy,
+    SessionSettings,
+    Timeout,
+)
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, description="a name", extra={"check": "name"})]
+Text = Annotated[str, msgspec.Meta(min_length=1, description="a text that is not empty")]
+PathInside = Annotated[
+    str, msgspec.Meta(min_length=1, description="a path below the repository root", extra={"check": "path-inside"})
+]
+Variable = Annotated[str, msgspec.Meta(description="the name of an environment variable", extra={"check": "variable"})]
+Words = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+
+_LATER = "; this version runs only agents with `run:`, a command"
+
+
+class AgentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One unit of work. `run` is a line for the shell, or a list that is executed as it is."""
+
+    later: ClassVar[dict[str, str]] = {
+        "use": "`use:` names a coding agent" + _LATER,
+        "model": "`model:` names a model" + _LATER,
+    }
+
+    run: Text | Words | None = None
+    needs: Name | tuple[Name, ...] | None = None
+    prerequisites: Name | tuple[Name, ...] | None = None
+    timeout: Timeout | None = None
+    deliverables: PathInside | tuple[PathInside, ...] | None = None
+    context: Text | tuple[Text, ...] | None = None
+    env: dict[Variable, str] | None = None
+    prompt: Text | None = None
+    max_retries: Retries | None = None
+    retry: RetryStrategy | None = None
+    retry_strategies: dict[Category, RetryStrategy] | None = None
+    retry_on_exit: ExitStatus | tuple[ExitStatus, ...] | None = None
+    phase: Name | None = None
+    title: str | None = None
+    description: str | None = None
+
+
+class ListedAgent(AgentEntry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An agent in a list, where its name stands inside."""
+
+    name: Name
+
+
+class FrontMatter(AgentEntry, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The head of `.pliny/agents/<name>.md`, whose body is the prompt."""
+
+    later: ClassVar[dict[str, str]] = AgentEntry.later | {
+        "prompt": "the prompt is the text below the front matter; a key `prompt` can't stand in it"
+    }
+
+    name: Name | None = None
+
+
+class PhaseEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Agents that run together."""
+
+    name: Name
+    agents: Name | tuple[Name, ...] | None = None
+    parallel: bool | None = None
+    fail_fast: bool | None = None
+    title: str | None = None
+    description: str | None = None
+
+
+class TaskEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the plan is for."""
+
+    name: Text
+    description: str | None = None
+
+
+class ExecutionSection(ExecutionSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the plan is executed; `checkpoint_frequency` is another word for `checkpoint`."""
+
+    checkpoint_frequency: CheckpointWhen | None = None
+
+
+class PlanFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`pliny.yaml`: a plan of agents for `git pliny`."""
+
+    task: Text | TaskEntry | None = None
+    context: Text | tuple[Text, ...] | None = None
+    agents: dict[Name, AgentEntry] | tuple[ListedAgent, ...] | None = None
+    phases: tuple[PhaseEntry, ...] | None = None
+    execution: ExecutionSection | None = None
+    error_handling: ErrorHandling | None = None
+    output: OutputSettings | None = None
+    masking: MaskingSettings | None = None
+    session: SessionSettings | None = None
+
+    @property
+    def context_files(self) -> tuple[str, ...]:
+        return (self.context,) if isinstance(self.context, str) else self.context or ()
+
+
+SECTIONS = ("execution", "error_handling", "output", "masking", "session")
+"""The keys of a plan file that are settings."""
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of `pliny.yaml`."""
+    schema: dict[str, Any] = _for_editors(msgspec.json.schema(PlanFile))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _for_editors(schema: Any) -> Any:
+    """`schema` as YAML is read here: a key with nothing behind it is absent, and text needs no quotes.
+
+    So null is no choice, and what an editor takes for a number or a boolean may stand where a text is wanted.
+    """
+    if isinstance(schema, list):
+        return [_for_editors(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _for_editors(value) for key, value in schema.items() if key != "default"}
+    choices = [each for each in plain.pop("anyOf", ()) if each != {"type": "null"}]
+    if len(choices) == 1:
+        plain |= choices[0]
+    elif choices:
+        plain["anyOf"] = choices
+    if plain.get("type") == "string":
+        plain["type"] = ["string", "number", "boolean"]
+    if "retry_strategies" in plain:  # msgspec leaves out which keys an enumeration allows
+        plain["retry_strategies"]["propertyNames"] = {"$ref": "#/$defs/Category"}
+    return plain
