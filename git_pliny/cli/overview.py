@@ -39,7 +39,8 @@ def facts(here: Invocation, repository: Repository, session: Session) -> Iterato
     yield "session", session.id
     yield "name", session.name
     yield "status", state_of(repository, session)
-    yield "progress", render.progress(session)
+    done = sum(record.status.done for record in session.agents.values())
+    yield "progress", render.progress(done, len(session.agents))
     if session.current_phase is not None:
         yield "phase", session.current_phase + (f", round {session.round}" if session.round > 1 else "")
     if session.framework is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from git_pliny.cli.invocation import Invocation
 from git_pliny.model.duration import LONGEST_S, render_duration
 from git_pliny.model.events import parse_time
-from git_pliny.model.session import Session, Tokens
+from git_pliny.model.session import Tokens
 from git_pliny.model.visible import visible
 
 UNKNOWN = "-"
@@ -79,10 +79,9 @@ def tokens(spent: Tokens | None) -> str:
     return UNKNOWN if spent is None else f"{_count(spent.input)} in, {_count(spent.output)} out"
 
 
-def progress(session: Session) -> str:
+def progress(done: int, agents: int) -> str:
     """`3/5 60%`: the agents that are done, of all of the plan."""
-    done = sum(record.status.done for record in session.agents.values())
-    return f"{done}/{len(session.agents)} {session.progress}%" if session.agents else UNKNOWN
+    return f"{done}/{agents} {100 * done // agents}%" if agents else UNKNOWN
 
 
 def plural(number: int, noun: str) -> str:

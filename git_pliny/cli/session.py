@@ -3,7 +3,7 @@
 Start-up is most of what these cost, so nothing is imported here that writes.
 """
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -12,7 +12,9 @@ from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json, SessionArgument
 from git_pliny.git.repository import Repository, discover
 from git_pliny.model.session import Session, SessionStatus
-from git_pliny.store import sessions
+from git_pliny.store import listing, sessions
+
+_Listed = TypeVar("_Listed", Session, listing.Listed)
 
 All = Annotated[bool, typer.Option("--all", "-a", help="List archived sessions, too.")]
 Number = Annotated[int | None, typer.Option("--number", "-n", metavar="N", min=0, help="List at most N sessions.")]
@@ -25,18 +27,16 @@ def list_command(here: Invocation, *, every: All = False, number: Number = None,
     since the last entry. A session is shown as interrupted where the process that ran it is gone.
     """
     repository = discover(here.cwd, here.environ)
-    found = sessions.load_all(repository)
-    shown = [session for session in found if every or session.status is not SessionStatus.ARCHIVED]
-    shown.sort(key=lambda session: (session.last_activity, session.id), reverse=True)
-    shown = shown if number is None else shown[:number]
     if as_json:
-        output.data_json(shown)
+        output.data_json(_select(sessions.load_all(repository), every, number))
         return
+    found = listing.list_sessions(repository)
+    shown = _select(found, every, number)
     heading = ("  id", "name", "status", "progress", "age", "cost")
     current = sessions.current_session(repository)
-    rows = [_row(here, repository, session, current) for session in shown]
+    rows = [_row(here, repository, listed, current) for listed in shown]
     output.table(heading, render.fit(here, heading, rows, flexible=1), paint=render.painter(here))
-    _say_what_is_missing(here, found, shown, number)
+    _say_what_is_missing(here, len(found), len(shown), number)
 
 
 def show_command(here: Invocation, *, session: SessionArgument = None, as_json: Json = False) -> None:
@@ -59,20 +59,27 @@ def show_command(here: Invocation, *, session: SessionArgument = None, as_json: 
         output.data(f"\nnext: {step}")
 
 
-def _row(here: Invocation, repository: Repository, session: Session, current: str | None) -> tuple[str, ...]:
+def _select(found: list[_Listed], every: bool, number: int | None) -> list[_Listed]:
+    """What was asked for, the one that was worked on last first."""
+    shown = [session for session in found if every or session.status is not SessionStatus.ARCHIVED]
+    shown.sort(key=lambda session: (session.last_activity, session.id), reverse=True)
+    return shown if number is None else shown[:number]
+
+
+def _row(here: Invocation, repository: Repository, listed: listing.Listed, current: str | None) -> tuple[str, ...]:
     return (
-        f"{'*' if session.id == current else ' '} {render.short(session.id)}",
-        session.name,
-        overview.state_of(repository, session),
-        render.progress(session),
-        render.age(here.now, session.last_activity),
-        render.cost(session.metrics.cost_usd),
+        f"{'*' if listed.id == current else ' '} {render.short(listed.id)}",
+        listed.name,
+        render.INTERRUPTED if listing.is_interrupted(repository, listed) else listed.status.value,
+        render.progress(listed.done, listed.agents),
+        render.age(here.now, listed.last_activity),
+        render.cost(listed.cost_usd),
     )
 
 
-def _say_what_is_missing(here: Invocation, found: list[Session], listed: list[Session], number: int | None) -> None:
+def _say_what_is_missing(here: Invocation, found: int, shown: int, number: int | None) -> None:
     """Why a list is empty, or shorter than a reader at a terminal would think."""
     if not found:
         messages.note('no sessions yet\nhint: git pliny session start "NAME"')
-    elif len(listed) < len(found) and number is None and (here.stdout_is_terminal or not listed):
-        messages.note(f"{render.plural(len(found) - len(listed), 'archived session')}: git pliny session list --all")
+    elif shown < found and number is None and (here.stdout_is_terminal or not shown):
+        messages.note(f"{render.plural(found - shown, 'archived session')}: git pliny session list --all")

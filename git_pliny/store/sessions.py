@@ -40,7 +40,12 @@ class NotedLines:
 def session_ids(repository: Repository) -> list[str]:
     """Every session known here, in no certain order; one whose first flush never came is known by its journal."""
     refs = (ref.name.removeprefix(SESSIONS) for ref in list_refs(repository, SESSIONS))
-    return [name for name in dict.fromkeys([*refs, *_with_journals(repository)]) if _ID.fullmatch(name)]
+    return [name for name in dict.fromkeys([*refs, *with_journals(repository)]) if _ID.fullmatch(name)]
+
+
+def is_id(name: str) -> bool:
+    """Whether a session may have this id: what else lies under our refs is none of ours."""
+    return _ID.fullmatch(name) is not None
 
 
 def current_session(repository: Repository) -> str | None:
@@ -88,7 +93,7 @@ def load(repository: Repository, session: str, *, reader: ObjectReader | None = 
 
 def load_all(repository: Repository) -> list[Session]:
     """Every session, oldest first. The blob is the session unless a journal has more to say, or the blob is none."""
-    unsure = set(_with_journals(repository))
+    unsure = set(with_journals(repository))
     found = _decoded(repository)
     unsure.update(session for session, decoded in found.items() if decoded is None)
     with ObjectReader(repository) as reader:
@@ -113,7 +118,7 @@ def _decoded(repository: Repository) -> dict[str, Session | None]:
     return found
 
 
-def _with_journals(repository: Repository) -> list[str]:
+def with_journals(repository: Repository) -> list[str]:
     """The sessions that have entries which are perhaps not in git yet."""
     folder = repository.local / "journal"
     names = (path.name for path in folder.iterdir() if any(path.glob("*.jsonl"))) if folder.is_dir() else ()
