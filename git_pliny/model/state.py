@@ -1,6 +1,6 @@
 """A session's state while entries are folded into it: more than the session shows, changed in place by `fold` only."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from git_pliny.model import payloads
 from git_pliny.model.events import Line, parse_time
@@ -15,8 +15,7 @@ from git_pliny.model.session import (
 )
 
 
-@dataclass(slots=True)
-class EndedAttempt:
+class EndedAttempt(msgspec.Struct):
     """One `agent_end`: when it was written, and the record it left."""
 
     ts: str
@@ -25,8 +24,7 @@ class EndedAttempt:
     counts: bool = True
 
 
-@dataclass(slots=True)
-class AgentState:
+class AgentState(msgspec.Struct):
     """An agent while the fold is under way."""
 
     phase: str
@@ -35,7 +33,7 @@ class AgentState:
     started_at: str | None = None
     tokens: Tokens | None = None
     cost_usd: float | None = None
-    ends: list[EndedAttempt] = field(default_factory=list)
+    ends: list[EndedAttempt] = []
 
     def last_end(self) -> EndedAttempt | None:
         """The latest end that counts."""
@@ -67,8 +65,7 @@ class AgentState:
         )
 
 
-@dataclass(slots=True, frozen=True)
-class CheckpointState:
+class CheckpointState(msgspec.Struct, frozen=True):
     """A checkpoint that exists: its commit, and from when on what ended is not surely in it."""
 
     name: str

@@ -10,15 +10,15 @@ import re
 _SURROGATE_ESCAPED_BYTES = range(0xDC80, 0xDD00)
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _STEERING = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-_ANY = re.compile(f"[\x00-\x1f{_STEERING}]")
-_ANY_BUT_LAYOUT = re.compile(f"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f{_STEERING}]")
+_ANY = f"[\x00-\x1f{_STEERING}]"
+_ANY_BUT_LAYOUT = f"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f{_STEERING}]"  # compiled when needed: most text is plain
 
 
 def visible(text: str, *, multiline: bool = False) -> str:
     r"""`text` with steering characters as `\x1b`, `\u202e`, `\n`…; `multiline` keeps tabs and line ends as they are."""
     if text.isprintable():
         return text
-    return (_ANY_BUT_LAYOUT if multiline else _ANY).sub(_escape, text)
+    return re.sub(_ANY_BUT_LAYOUT if multiline else _ANY, _escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -5,11 +5,12 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 from git_pliny.errors import BusyError, StorageError
 
@@ -36,7 +37,7 @@ class FileLock:
         """Write who holds it."""
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, json.dumps(holder).encode(), 0)
+            os.pwrite(self._descriptor, msgspec.json.encode(holder), 0)
 
     def release(self, *, remove: bool = False) -> None:
         """Let go; with `remove`, the file goes too, which is safe while it is held."""
@@ -109,7 +110,6 @@ def _still_there(path: Path, descriptor: int) -> bool:
 
 def _holder(descriptor: int) -> dict[str, object]:
     try:
-        found = json.loads(os.pread(descriptor, 4096, 0) or b"{}")
-    except (ValueError, OSError):
+        return msgspec.json.decode(os.pread(descriptor, 4096, 0) or b"{}", type=dict[str, object])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError):
         return {}
-    return found if isinstance(found, dict) else {}
