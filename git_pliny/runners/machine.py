@@ -10,15 +10,17 @@ from git_pliny.runners.proc import ProcTable, process_of
 from git_pliny.runners.ps import PsTable, read_listing
 from git_pliny.runners.table import Table
 
+_PROC = Path("/proc")
+
 
 def read_table() -> Table:
     """All processes as they are now."""
-    return ProcTable() if _has_proc() else PsTable(read_listing())
+    return ProcTable() if has_proc() else PsTable(read_listing())
 
 
 def start_of(pid: int) -> float:
     """When a child that was started just now was started, in the measure of `Process.started`."""
-    if not _has_proc():
+    if not has_proc():
         return time.time()
     process = process_of(pid)
     return process.started if process else 0.0
@@ -30,14 +32,14 @@ def identity() -> str:
 
     Without it, a repository that two containers share would make one mistake the other's processes for its own.
     """
-    boot = Path("/proc/sys/kernel/random/boot_id")
     try:
-        name = f"{boot.read_text().strip()}/{os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - `pid:[123]`, no path
+        name = f"{(_PROC / 'sys/kernel/random/boot_id').read_text()} {(_PROC / 'self/ns/pid').readlink()}"
     except OSError:
         name = os.uname().nodename
     return sha256(name.encode()).hexdigest()[:12]
 
 
 @cache
-def _has_proc() -> bool:
-    return Path("/proc/self/stat").exists()
+def has_proc() -> bool:
+    """Whether the system shows its processes as files."""
+    return (_PROC / "self/stat").exists()

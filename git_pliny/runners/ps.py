@@ -16,7 +16,7 @@ from git_pliny.runners.table import COMMAND_LIMIT, Process
 _COLUMNS = ("pid=", "ppid=", "pgid=", "stat=", "lstart=", "command=")
 _LINE = re.compile(
     r"\s*(?P<pid>\d+)\s+(?P<parent>\d+)\s+(?P<group>\d+)\s+(?P<state>\S+)"
-    r"\s+(?P<started>[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4})\s(?P<text>.*)"
+    r"\s+(?P<started>[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4})\s+(?P<text>.*)"
 )
 
 

@@ -70,7 +70,7 @@ def parse_result(raw: bytes) -> tuple[Result | None, str | None]:
 
 
 def _read_regular(path: Path) -> bytes | None:
-    """At most a byte more than the limit; None for a folder or a pipe. A link is not followed, a pipe not waited for."""
+    """At most a byte more than the limit; None for a folder or a pipe. No link is followed, no pipe waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return os.read(descriptor, RESULT_LIMIT + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
