@@ -9,7 +9,7 @@ from git_pliny.errors import ConfigError
 from git_pliny.model.plan import Rounds
 from git_pliny.plans import yaml
 from git_pliny.plans.decode import decode
-from git_pliny.plans.positions import listed, quoted, suggestion
+from git_pliny.plans.positions import Place, listed, quoted, suggestion
 
 
 class FrameworkPhase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,13 +44,13 @@ def list_frameworks() -> tuple[Framework, ...]:
     return tuple(_load(name) for name in _names())
 
 
-def get(name: str) -> Framework:
-    """The framework called `name`; ConfigError with the known ones where there is none."""
+def get(name: str, place: Place | None = None) -> Framework:
+    """The framework called `name`; an error with the known ones, at `place` if one is given, where there is none."""
     if name in _names():
         return _load(name)
-    raise ConfigError(
-        f"there is no framework {quoted(name)}{suggestion(name, _names())}", hint=f"known: {listed(_names())}"
-    )
+    message = f"there is no framework {quoted(name)}{suggestion(name, _names())}"
+    hint = f"known: {listed(_names())}"
+    raise place.error(message, hint=hint) if place else ConfigError(message, hint=hint)
 
 
 @cache

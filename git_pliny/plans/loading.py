@@ -14,6 +14,7 @@ from git_pliny.plans.assembly import Assembly
 from git_pliny.plans.discovery import Discovery
 from git_pliny.plans.document import Document, parse_document, read_document
 from git_pliny.plans.files import label
+from git_pliny.plans.frameworks import Framework
 from git_pliny.plans.manifest_file import load_manifest
 from git_pliny.plans.positions import Place, listed, quoted
 
@@ -64,7 +65,7 @@ def load(
     chosen = _framework_of(document, framework, settings_of)
     if chosen is None and not document.content.agents and not document.content.phases:
         raise _no_plan(document, root)
-    plan = assembly.plan(frameworks.get(chosen) if chosen is not None else None)
+    plan = assembly.plan(chosen)
     return LoadedPlan(plan=plan, document=document, notes=_left_out(plan, document))
 
 
@@ -109,12 +110,18 @@ def _manifest_plan(path: Path, root: Path, assembly: Assembly, document: Documen
     )
 
 
-def _framework_of(document: Document, asked: str | None, settings_of: SettingsOf | None) -> str | None:
+def _framework_of(document: Document, asked: str | None, settings_of: SettingsOf | None) -> Framework | None:
+    """The one asked for on the command line, else the file's; another setting's only where the file has no plan."""
     if asked is not None:
-        return asked
-    if settings_of is not None:
-        return settings_of(document.sections).execution.framework
-    return document.content.execution.framework if document.content.execution else None
+        return frameworks.get(asked)
+    content = document.content
+    own = content.execution.framework if content.execution else None
+    if own is None and (content.agents or content.phases):
+        return None
+    name = settings_of(document.sections).execution.framework if settings_of else own
+    if name is None:
+        return None
+    return frameworks.get(name, document.place("execution", "framework") if name == own else None)
 
 
 def _no_plan(document: Document, root: Path) -> ConfigError:
