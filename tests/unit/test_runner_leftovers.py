@@ -101,6 +101,7 @@ def test_a_living_leader_and_its_child_are_found(lab: Lab) -> None:
     child = lab.pid()
     leader = recorded(lab.folders[0])
     assert leader
+    eventually(lambda: read_table().command(child) == "sleep 60")
     found = {leftover.pid: leftover for leftover in lab.find()}
     assert set(found) == {leader.pid, child}
     assert found[child].command == "sleep 60"
