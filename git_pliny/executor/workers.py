@@ -8,9 +8,12 @@ import shutil
 import threading
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from git_pliny.runners.base import Attempt, Outcome, Runner, Running
+import msgspec
+
+from git_pliny.runners.base import Attempt, Deliverable, Outcome, Runner, Running
 from git_pliny.runners.leftovers import Leftover
 
 
@@ -53,9 +56,7 @@ class Job:
             if self.leftovers:
                 return Outcome(exit_code=None)
             self._running = self._runner.start(self.attempt)
-        outcome = self._running.wait()
-        _keep_deliverables(self.attempt, outcome)
-        return outcome
+        return _keep_deliverables(self.attempt, self._running.wait())
 
     def cancel(self, *, now: bool) -> None:
         """End it, or keep it from starting. Returns at once."""
@@ -125,10 +126,26 @@ class Workers:
             self._reports.put(report)
 
 
-def _keep_deliverables(attempt: Attempt, outcome: Outcome) -> None:
-    """Copy what was delivered into the workspace, so that it is kept as it was when the attempt ended."""
-    for deliverable in outcome.deliverables:
-        kept = attempt.deliverables / deliverable.name
-        if deliverable.path != kept and not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(deliverable.path, kept)
+def _keep_deliverables(attempt: Attempt, outcome: Outcome) -> Outcome:
+    """Copy what was delivered into the workspace, so that it is kept as it was when the attempt ended.
+
+    What can't be copied any more is missing: the outcome says so.
+    """
+    lost = [deliverable.name for deliverable in outcome.deliverables if not _keep(attempt.deliverables, deliverable)]
+    if not lost:
+        return outcome
+    return msgspec.structs.replace(outcome, missing_deliverables=(*outcome.missing_deliverables, *lost))
+
+
+def _keep(folder: Path, deliverable: Deliverable) -> bool:
+    kept = folder / deliverable.name
+    if deliverable.path == kept:
+        return True
+    try:
+        if folder.is_symlink() or kept.parent.resolve() != folder.resolve() / Path(deliverable.name).parent:
+            return False
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(deliverable.path, kept, follow_symlinks=False)
+    except OSError:
+        return False
+    return True

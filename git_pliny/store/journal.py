@@ -47,7 +47,8 @@ class Journal:
                 written += os.write(self._descriptor, text[written:])
             _sync(self._descriptor)
         except OSError as error:
-            os.ftruncate(self._descriptor, self._size)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
             raise StorageError(
                 f"cannot write the journal {self.path}: {error.strerror}",
                 hint="make room, then: git pliny execute --resume",

@@ -5,6 +5,7 @@ trail (the trail wins), and checkpoint refs that no entry names are adopted.
 """
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ def recover(run: Run) -> list[Event]:
         repairs = [repair for journal_ in ended if (repair := _torn(journal_))]
         repairs += _blob_against_trail(run)
         run.adopt([line for journal_ in ended for line in journal_.text.lines])
-        repairs += _refs_against_trail(run)
+        repairs += _refs_against_trail(run, {journal_.path.stem for journal_ in ended})
         if repairs:
             run.append(*repairs)
         if run.state.newest_checkpoint() is None:
@@ -101,13 +102,13 @@ def _differences(blob: Session | None, truth: Session) -> dict[str, object]:
     }
 
 
-def _refs_against_trail(run: Run) -> list[Event]:
+def _refs_against_trail(run: Run, ended: AbstractSet[str]) -> list[Event]:
     known = {encode(name): checkpoint.commit for name, checkpoint in run.state.checkpoints.items()}
     deleted = {(encode(name), commit) for name, commit in run.state.deleted}
     repairs = []
     for encoded, tag in checkpoint_refs(run.repository, run.session):
         commit = run.reader.read(f"{tag}^{{commit}}")
-        if commit is None or known.get(encoded) == commit.oid or _is_being_made(run, tag):
+        if commit is None or known.get(encoded) == commit.oid or _is_being_made(run, tag, ended):
             continue
         if (encoded, commit.oid) in deleted:
             update_refs(run.repository, [RefUpdate(f"{CHECKPOINTS}{run.session}/{encoded}", None, tag)])
@@ -120,12 +121,12 @@ def _renamed(state: Fold, commit: str) -> bool:
     return any(checkpoint.commit == commit for checkpoint in state.checkpoints.values())
 
 
-def _is_being_made(run: Run, tag: str) -> bool:
+def _is_being_made(run: Run, tag: str, ended: AbstractSet[str]) -> bool:
     found = run.reader.read(tag)
     trailers = read_trailers(found.data.decode("utf-8", "replace")) if found else {}
     maker = trailers.get("Audit", "").partition(":")[0]
     path = journal.journal_folder(run.repository.local, run.session) / f"{maker}.jsonl"
-    return bool(maker) and journal.is_alive(path)
+    return bool(maker) and maker not in ended and journal.is_alive(path)
 
 
 def _adopted(run: Run, encoded: str, tag: str, commit: str, text: bytes) -> Event:

@@ -5,8 +5,9 @@ Needs no dulwich: these are the commands that people type all day. Writing is `r
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from git_pliny.errors import GitError, NotFoundError, PlinyError
 from git_pliny.git.notes import read_notes
@@ -28,8 +29,7 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotedLines:
+class NotedLines(msgspec.Struct, frozen=True, kw_only=True):
     """The entries in a session's notes: the tip they were read at, the notes themselves, and the lines in order."""
 
     tip: str | None

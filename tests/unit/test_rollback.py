@@ -1,0 +1,115 @@
+import pytest
+from scratch import Scratch
+from stores import ended, new_session, plan_of, resumed, started
+
+from git_pliny.errors import NotFoundError, WouldOverwriteError
+from git_pliny.model.events import Event, EventType
+from git_pliny.model.session import AgentStatus, SessionStatus
+from git_pliny.store import rollback
+from git_pliny.store.checkpoints import Occasion
+from git_pliny.store.run import Run
+
+
+def work(run: Run, scratch: Scratch, agent: str, phase: str = "p") -> None:
+    """An agent that writes a file of its name, and a checkpoint after it."""
+    run.append(Event(type=EventType.PHASE_BEGIN, phase=phase))
+    run.append(Event(type=EventType.AGENT_START, phase=phase, agent=agent, attempt=1))
+    scratch.write(f"{agent}.txt", agent)
+    run.append(
+        Event(type=EventType.AGENT_END, phase=phase, agent=agent, attempt=1, data={"status": "completed"}),
+        Event(type=EventType.PHASE_END, phase=phase),
+    )
+    run.checkpoint(Occasion(name=f"cp-{agent}"))
+
+
+def names(scratch: Scratch) -> set[str]:
+    return {path.name for path in scratch.root.glob("*.txt")}
+
+
+def test_a_rollback_restores_files_and_sets_back_what_ended_since(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a", "b"))
+        work(run, scratch, "a")
+        work(run, scratch, "b")
+        done = rollback.roll_back(run, rollback.find_checkpoint(run, "cp-a"), keep_head=False)
+        assert [key.agent for key in done.set_back] == ["b"]
+    assert names(scratch) == {"a.txt"}
+    session = scratch.session()
+    assert session["agents"]["b"]["status"] == "rolled-back"
+    assert session["status"] == "paused"
+    assert "before-rollback" in session["checkpoints"]
+
+
+def test_a_rollback_can_be_undone_and_redone(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a", "b"))
+        work(run, scratch, "a")
+        work(run, scratch, "b")
+        rollback.roll_back(run, rollback.find_checkpoint(run, "cp-a"), keep_head=False)
+        rollback.roll_back(run, rollback.last_rollback(run.state), keep_head=False, undo=True)
+        assert names(scratch) == {"a.txt", "b.txt"}
+        assert run.state.session().completed_agents == ["a", "b"]
+        assert run.state.status is SessionStatus.COMPLETED
+        rollback.roll_back(run, rollback.last_rollback(run.state), keep_head=False, undo=True)
+        assert names(scratch) == {"a.txt"}
+
+
+def test_before_and_after_find_checkpoints_around_agents_and_phases(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a", "b"))
+        work(run, scratch, "a", "research")
+        work(run, scratch, "b", "fix")
+        found = {
+            name: rollback.find_checkpoint(run, name).name
+            for name in ("before-a", "after-a", "before-fix", "after-fix", "after-research")
+        }
+        assert found == {
+            "before-a": "start",
+            "after-a": "cp-a",
+            "before-fix": "cp-a",
+            "after-fix": "cp-b",
+            "after-research": "cp-a",
+        }
+        with pytest.raises(NotFoundError, match="did you mean 'cp-b'"):
+            rollback.find_checkpoint(run, "cp-bb")
+
+
+def test_an_interrupted_rollback_is_finished_by_the_next_run(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a", "b"))
+        work(run, scratch, "a")
+        work(run, scratch, "b")
+
+        def killed(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(rollback, "apply_restore", killed)
+            rollback.roll_back(run, rollback.find_checkpoint(run, "cp-a"), keep_head=False)
+    with resumed(scratch, run.session) as (after, _):
+        assert rollback.finish_interrupted(after) is not None
+        assert after.state.agents["b"].status is AgentStatus.ROLLED_BACK
+        assert rollback.finish_interrupted(after) is None
+    assert names(scratch) == {"a.txt"}
+
+
+def test_a_refused_rollback_changes_nothing_and_is_not_finished_later(scratch: Scratch) -> None:
+    scratch.write(".gitignore", "*.log\n")
+    scratch.write("keep", "tracked")
+    scratch.commit()
+    with new_session(scratch) as run:
+        (scratch.root / "keep").unlink()
+        scratch.write(".gitignore", "*.log\nkeep/\n")
+        scratch.write("keep/precious", "mine")
+        with pytest.raises(WouldOverwriteError, match="keep"):
+            rollback.roll_back(run, rollback.find_checkpoint(run, "start"), keep_head=False)
+        assert rollback.finish_interrupted(run) is None
+    assert (scratch.root / "keep" / "precious").read_text() == "mine"
+
+
+def test_without_a_rollback_there_is_nothing_to_undo(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        with pytest.raises(NotFoundError, match="no rollback to undo"):
+            rollback.last_rollback(run.state)
+        run.append(plan_of("a"), started("a"), ended("a"))
+        assert rollback.plan_rollback(run, run.state.checkpoints["start"]).before is None
