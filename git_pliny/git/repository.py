@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from git_pliny.errors import GitError, PlinyError
 from git_pliny.git.process import DURABLE, run_git, without_local_variables
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Where HEAD is: `oid` is None on an unborn branch, `ref` is None when detached."""
 
     oid: str | None

@@ -15,15 +15,18 @@ class Flags:
     unmerged: frozenset[bytes]
     skipped: Mapping[bytes, Entry]
     """Paths with the skip-worktree flag."""
+    assumed: frozenset[bytes]
+    """Paths with the assume-unchanged flag."""
 
 
 def read_flags(repository: Repository) -> Flags:
     """The flags in the user's index; of a sparse checkout, git leaves out of `skipped` what is on disk all the same."""
-    records = repository.git(*PLAIN, "ls-files", "--stage", "-t", "-z").split(b"\0")
-    skipped = (_entry(record) for record in records if record.startswith(b"S "))
+    records = repository.git(*PLAIN, "ls-files", "--stage", "-v", "-z").split(b"\0")[:-1]
+    marked = [(record[:1], _entry(record)) for record in records if record[:1] != b"H"]
     return Flags(
-        unmerged=frozenset(_entry(record).path for record in records if record.startswith(b"M ")),
-        skipped={entry.path: entry for entry in skipped},
+        unmerged=frozenset(entry.path for tag, entry in marked if tag in b"Mm"),
+        skipped={entry.path: entry for tag, entry in marked if tag in b"Ss"},
+        assumed=frozenset(entry.path for tag, entry in marked if tag.islower()),
     )
 
 

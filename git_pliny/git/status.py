@@ -1,5 +1,7 @@
 """What differs between HEAD, index and work tree, read by one `git status` that takes no lock and writes nothing."""
 
+import errno
+import os
 import re
 from dataclasses import dataclass, field
 
@@ -18,12 +20,12 @@ _ARGUMENTS = (
     "--ignore-submodules=none",
 )
 _UNREADABLE = re.compile(
-    r"^(?:warning: could not open directory '(?P<folder>.*)'|warning: unable to access '(?P<rules>[^/].*)'"
-    r"|(?!warning:|hint:)(?P<file>.+)): (?P<reason>Permission denied|Input/output error|Too many levels.*)$",
+    rb"^(?:warning: could not open directory '(?P<folder>.*)'|warning: unable to access '(?P<rules>[^/].*)'"
+    rb"|(?!warning:|hint:)(?P<file>.+)): (?P<reason>Permission denied|Input/output error|Too many levels.*)$",
     re.MULTILINE,
 )
-"""What git status says of what it could not look at, before it goes on as if that were not there; absolute paths of
-rules are the user's own settings, which git may pass over."""
+"""What git status says of what it could not look at, before it goes on as if that were not there, or not changed;
+absolute paths of rules are the user's own settings, which git may pass over."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,15 +48,27 @@ class Status:
 def read_status(repository: Repository) -> Status:
     """Raises GitError for a folder or file that can't be looked at, naming it."""
     done = repository.git_process(*PLAIN, *_ARGUMENTS)
-    if unreadable := _UNREADABLE.search(done.stderr.decode("utf-8", "replace")):
-        path = unreadable["folder"] or unreadable["rules"] or unreadable["file"]
-        raise GitError(
-            f"cannot read {path}: {unreadable['reason']}", hint=f"make it readable, or name it in .gitignore: {path}"
-        )
     status = Status()
     for record in done.stdout.split(b"\0"):
         _READERS.get(record[:2], _ignore)(status, record)
+    for found in _UNREADABLE.finditer(done.stderr):
+        path = found["folder"] or found["rules"] or found["file"]
+        if not _is_in_a_loop(repository, path):
+            name = os.fsdecode(path)
+            raise GitError(
+                f"cannot read {name}: {found['reason'].decode()}", hint="make it readable, or name it in .gitignore"
+            )
+        status.gone.append(path)
     return status
+
+
+def _is_in_a_loop(repository: Repository, path: bytes) -> bool:
+    """Whether a symbolic link that leads to itself stands where a folder was: git takes its files for unchanged."""
+    try:
+        (repository.root / os.fsdecode(path)).lstat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _ignore(status: Status, record: bytes) -> None:

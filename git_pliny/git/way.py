@@ -141,6 +141,8 @@ class _Way:
             return os.lstat(on_disk(self.repository, path)).st_mode
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise StorageError(f"cannot look at {os.fsdecode(path)}: {error.strerror}") from error
 
     def _is_nested(self, path: bytes) -> bool:
         """Whether git would treat the folder as a repository of its own: not if its files are recorded one by one."""
