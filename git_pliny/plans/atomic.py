@@ -72,7 +72,7 @@ def _fresh(target: Path) -> Path:
 
 def _write_fresh(fresh: Path, target: Path, data: bytes) -> None:
     fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb") as file:  # noqa: PTH123 - flags
+    with fresh.open("xb") as file:
         if target.exists():
             os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
             with target.open("rb") as old:

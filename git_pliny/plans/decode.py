@@ -2,7 +2,8 @@
 
 Types decide what a scalar means, so text needs no quotes: where a text is wanted, `no`, `1.10` and `10:30` are just
 that. The result holds only what the file gives, not the type's defaults, so that layers of settings can be laid over
-each other. Unknown keys are refused or passed over, as the type says.
+each other. Unknown keys are refused or passed over, as the type says; a type's class variable `later` has keys that are
+refused with a sentence of their own.
 """
 
 import re
@@ -145,8 +146,11 @@ def _or_empty(node: Node, info: inspect.Type) -> Node:
 
 def _struct(node: Mapping, info: inspect.StructType, path: _Path) -> dict[str, Any]:
     fields = {field.encode_name: field for field in info.fields}
+    later: dict[str, str] = getattr(info.cls, "later", {})
     found = {}
     for key, value in node.items.items():
+        if key in later:
+            raise node.keys[key].error(later[key])
         if key not in fields and not info.forbid_unknown_fields:
             continue
         if key not in fields:
@@ -160,9 +164,6 @@ def _struct(node: Mapping, info: inspect.StructType, path: _Path) -> dict[str, A
 
 
 def _unknown_key(key: Scalar, info: inspect.StructType, path: _Path) -> PlanError:
-    later: dict[str, str] = getattr(info.cls, "later", {})
-    if key.text in later:
-        return key.error(later[key.text])
     known = [field.encode_name for field in info.fields]
     advice = _where_it_belongs(key.text, info) or suggestion(key.text, known)
     hint = None if advice else f"what may stand here: {listed(known)}"

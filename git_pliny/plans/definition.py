@@ -50,12 +50,9 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         return Definition(name=self.name, entry=AgentEntry(**taken | given), node=node, body=self.body or body)
 
     def agent(self, root: Path) -> Agent:
-        """The agent; its prompt's file, where it has one, is read."""
+        """The agent that a definition with `run` makes; its prompt's file, where it has one, is read."""
         entry = self.entry
-        if entry.run is None:
-            raise self.place.error(
-                f"agent {quoted(self.name)} has no `run`", hint=f"add a command: {self.name}: {{run: …}}"
-            )
+        assert entry.run is not None  # noqa: S101 - only what can be run is resolved
         return Agent(
             name=self.name,
             run=entry.run,

@@ -5,8 +5,7 @@ import stat
 from pathlib import Path
 
 from git_pliny.errors import ConfigError
-from git_pliny.model.visible import visible
-from git_pliny.plans.positions import Place
+from git_pliny.plans.positions import LONGEST_FILE, Place, shortened
 
 LIMIT = 4 * 1024 * 1024
 """Bytes. Ten thousand agents, a line each, are less than one MiB."""
@@ -34,10 +33,9 @@ def read_text(path: Path, name: str) -> str:
 
 
 def _read_bytes(path: Path, name: str) -> bytes:
-    shown = visible(name)
+    shown = shortened(name, limit=LONGEST_FILE)
     try:
-        # Not blocking, so that a named pipe in the place of a file is met with a message and not with a wait.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - flags
+        with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(f"{shown} is not a regular file")
             data = file.read(LIMIT + 1)
@@ -49,3 +47,8 @@ def _read_bytes(path: Path, name: str) -> bytes:
     if len(data) > LIMIT:
         raise ConfigError(f"{shown} is larger than {LIMIT >> 20} MiB, the most that is read as a plan")
     return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open so that a named pipe in the place of a file is met with a message and not with a wait for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)

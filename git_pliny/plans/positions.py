@@ -8,6 +8,9 @@ import msgspec
 from git_pliny.errors import PlanError
 from git_pliny.model.visible import visible
 
+LONGEST_FILE = 400
+"""Characters of a file's name that are shown; of other texts only some of a line."""
+
 _SHOWN = 60
 _COMPARED = 1000
 """At most so many words are compared: difflib takes time in proportion to their number and their lengths' product."""
@@ -25,12 +28,14 @@ class Place(msgspec.Struct, frozen=True):
 
     def error(self, message: str, *, hint: str | None = None) -> PlanError:
         """An error that begins with this place."""
-        return PlanError(message, file=visible(self.file), line=self.line, column=self.column, hint=hint)
+        return PlanError(
+            message, file=shortened(self.file, limit=LONGEST_FILE), line=self.line, column=self.column, hint=hint
+        )
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, *, limit: int = _SHOWN) -> str:
     """`text` in one line that is safe to print, cut in the middle where it is long."""
-    return visible(text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}…{text[-_SHOWN // 4 :]}")
+    return visible(text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 4 :]}")
 
 
 def quoted(text: str) -> str:
