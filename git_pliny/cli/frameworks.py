@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from git_pliny.cli import output
+from git_pliny.cli.declare import argument
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json
 from git_pliny.plans import frameworks
@@ -16,7 +15,7 @@ def _names() -> list[str]:
 
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="A framework, such as rise.", show_default=False, autocompletion=_names)
+    str, argument(metavar="NAME", help="A framework, such as rise.", show_default=False, autocompletion=_names)
 ]
 
 

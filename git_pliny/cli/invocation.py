@@ -5,7 +5,6 @@ starting with `!` or a hook runs it; they come in unchanged with `environ`, and 
 """
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from git_pliny.errors import PlinyError
 
-_FALLBACK_SIZE = (80, 24)
+_WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class Invocation:
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
     stderr_is_terminal: bool = False
-    width: int = _FALLBACK_SIZE[0]
+    width: int = _WIDTH
     now: float
     """When the call began, in seconds since the epoch: for ages. What needs the clock as it goes gets `time.time`."""
 
@@ -53,7 +52,7 @@ def of_this_process() -> Invocation:
         stdin_is_terminal=_is_terminal(0),
         stdout_is_terminal=_is_terminal(1),
         stderr_is_terminal=_is_terminal(2),
-        width=shutil.get_terminal_size(_FALLBACK_SIZE).columns,
+        width=_width(os.environ),
         now=time.time(),
     )
 
@@ -61,6 +60,16 @@ def of_this_process() -> Invocation:
 def program_name() -> str:
     """The words that the user typed: `pliny` by that name, else `git pliny`."""
     return "pliny" if Path(sys.argv[0]).name == "pliny" else "git pliny"
+
+
+def _width(environ: Mapping[str, str]) -> int:
+    """Columns to fill: what the user says in COLUMNS, else those of the terminal on standard output."""
+    if environ.get("COLUMNS", "").isdecimal() and int(environ["COLUMNS"]):
+        return int(environ["COLUMNS"])
+    try:
+        return os.get_terminal_size(1).columns or _WIDTH
+    except OSError:
+        return _WIDTH
 
 
 def _is_terminal(descriptor: int) -> bool:

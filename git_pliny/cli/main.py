@@ -3,15 +3,11 @@
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
-from git_pliny.cli import completion, invocation, messages
-from git_pliny.cli.program import program
-from git_pliny.errors import InterruptedRunError, PlinyError, UsageError
+from git_pliny.cli import direct, invocation, loading, messages
+from git_pliny.errors import InterruptedRunError, PlinyError
 
 BUG = 70
 """EX_SOFTWARE of sysexits.h."""
@@ -41,11 +37,10 @@ def _outcome(arguments: list[str], program_name: str) -> int:
         code = _dispatch(arguments, program_name)
         sys.stdout.flush()
     except PlinyError as error:
+        _settle_streams()
         messages.error(error.message, hint=error.hint)
         return error.exit_code
-    except typer.TyperException as error:
-        return _usage(error, program_name)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         messages.error("interrupted")
         return InterruptedRunError.exit_code
     except BrokenPipeError:
@@ -56,35 +51,20 @@ def _outcome(arguments: list[str], program_name: str) -> int:
 
 
 def _dispatch(arguments: list[str], program_name: str) -> int:
-    root = program()
-    if arguments[:1] == [completion.REQUEST]:
-        for value, text in completion.candidates(root, arguments[1:]):
-            sys.stdout.write(f"{value}\t{text}\n")
-        return 0
-    try:
-        with root.make_context(program_name, arguments) as context:
-            return root.invoke(context) or 0
-    except typer.Exit as ended:
-        return ended.exit_code
-
-
-def _usage(error: typer.TyperException, program_name: str) -> int:
-    """What typer found wrong on the command line, said as git would; the hint has the nearest option, if any."""
-    context = getattr(error, "ctx", None)
-    near = list(getattr(error, "possibilities", None) or ["-h"])
-    text = error.message if near != ["-h"] else error.format_message()
-    path = context.command_path if context else program_name
-    messages.error(text[:1].lower() + text[1:].removesuffix("."), hint=f"{path} {near[0]}")
-    return UsageError.exit_code
+    call = direct.plain_call(arguments)
+    if call is None:
+        return int(loading.program().run(arguments, program_name))
+    return call.function(invocation.of_this_process(), **call.values) or 0
 
 
 def _unexpected(error: Exception) -> int:
     """A full disk or the like that nobody put into words, or a bug of ours."""
+    _settle_streams()
     if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         messages.error(where + str(error.strerror).lower())
         return PlinyError.exit_code
-    traceback.print_exception(error)
+    sys.__excepthook__(type(error), error, error.__traceback__)
     messages.error("this is a bug in git-pliny; please report it with the lines above", hint="git pliny --version")
     return BUG
 

@@ -60,7 +60,7 @@ def _program() -> Iterator[str]:
 
 
 def _group(group: table.Group) -> Iterator[str]:
-    commands = [(it.name, program.command(it.module or group.name, it.name)) for it in group.commands]
+    commands = [(entry.name, program.command(entry, group)) for entry in group.commands]
     yield from _synopsis(
         (f"git pliny {group.name} {name}", parameters.synopsis(command.params)) for name, command in commands
     )
@@ -72,7 +72,7 @@ def _group(group: table.Group) -> Iterator[str]:
 
 
 def _command(entry: table.Command) -> Iterator[str]:
-    command = program.command(entry.name, entry.name)
+    command = program.command(entry)
     yield from _synopsis([(f"git pliny {entry.name}", parameters.synopsis(command.params))])
     yield from (".SH DESCRIPTION", *_prose(command.help or ""))
     if command.params:

@@ -22,6 +22,14 @@ def error(text: str, *, hint: str | None = None) -> None:
         _write(f"hint: {hint}")
 
 
+def confirmed(question: str) -> bool:
+    """Whether the user answers yes; anything else, the end of the input too, is no."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{visible(question)} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def _write(text: str) -> None:
     sys.stdout.flush()  # what was printed before stands before it where both go to one place
     sys.stderr.write(visible(text, multiline=True) + "\n")

@@ -2,14 +2,13 @@
 
 from typing import Annotated
 
-import typer
-
 from git_pliny.cli import values
+from git_pliny.cli.declare import argument, option
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, option("--json", help="Print JSON.")]
 SessionArgument = Annotated[
     str | None,
-    typer.Argument(
+    argument(
         metavar="ID",
         help="A session: its id, the beginning of it, or its name. Without one, the current session is meant.",
         show_default=False,
@@ -18,7 +17,7 @@ SessionArgument = Annotated[
 ]
 SessionOption = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--session",
         metavar="ID",
         help="A session: its id, the beginning of it, or its name. Without one, the current session is meant.",

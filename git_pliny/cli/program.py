@@ -1,7 +1,7 @@
-"""The command line as typer sees it, built from the table; a module is imported when its command is asked for.
+"""The command line as typer sees it, built from the table and the declarations; what `direct` does not read.
 
-A command is a plain function: `here: Invocation` first, then its parameters as typer reads them, passed by keyword. It
-returns None, or an exit code that no error stands for. So tests call it without a command line.
+A command is a plain function: `here: Invocation` first, then its parameters, passed by keyword. It returns None, or an
+exit code that no error stands for. So tests call it without a command line.
 """
 
 import inspect
@@ -9,9 +9,8 @@ import os
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from typer._click.shell_completion import CompletionItem  # the pinned typer has no public name for it
@@ -19,7 +18,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from git_pliny import __version__
-from git_pliny.cli import invocation, parameters, table
+from git_pliny.cli import completion, invocation, loading, parameters, table
+from git_pliny.cli.declare import Declaration
 from git_pliny.errors import PlinyError, UsageError
 
 Function = Callable[..., int | None]
@@ -39,14 +39,14 @@ class PlinyCommand(TyperCommand):
 
 
 class PlinyGroup(TyperGroup):
-    """A group that knows its commands from the table alone, until one is asked for. Without `module` it is the root."""
+    """A group that knows its commands from the table alone, until one is asked for. Without `of` it is the root."""
 
     def __init__(
-        self, *, sections: tuple[table.Section, ...] = table.SECTIONS, module: str | None = None, **settings: Any
+        self, *, sections: tuple[table.Section, ...] = table.SECTIONS, of: table.Group | None = None, **settings: Any
     ) -> None:
         super().__init__(**settings)
         self.sections = sections
-        self.module = module
+        self.of = of
         self.entries = {entry.name: entry for section in sections for entry in section.entries}
 
     def list_commands(self, _ctx: Any) -> list[str]:
@@ -56,7 +56,7 @@ class PlinyGroup(TyperGroup):
         entry = self.entries.get(cmd_name)
         if isinstance(entry, table.Group):
             return group(entry)
-        return entry and command(entry.module or self.module or entry.name, entry.name)
+        return entry and command(entry, self.of)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
@@ -90,6 +90,21 @@ class PlinyGroup(TyperGroup):
                 formatter.write_dl([(entry.name.ljust(width), entry.help) for entry in section.entries])
 
 
+def run(arguments: list[str], program_name: str) -> int:
+    """One call of the program: its exit code. Raises our errors, and whatever is a bug."""
+    root = program()
+    if arguments[:1] == [completion.REQUEST]:
+        completion.offer(root, arguments[1:])
+        return 0
+    try:
+        with root.make_context(program_name, arguments) as context:
+            return root.invoke(context) or 0
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.TyperException as error:
+        raise _usage(error, program_name) from error
+
+
 def program() -> PlinyGroup:
     """The whole command line."""
     app = typer.Typer(
@@ -109,34 +124,54 @@ def group(entry: table.Group) -> PlinyGroup:
     return PlinyGroup(
         name=entry.name,
         help=entry.help,
-        module=entry.name,
+        of=entry,
         sections=(table.Section("Commands", entry.commands),),
         rich_markup_mode=None,
     )
 
 
-def command(module: str, name: str) -> PlinyCommand:
-    """The command `name` that `git_pliny.cli.<module>` holds, as typer wants it."""
-    function = getattr(import_module(f"git_pliny.cli.{module}"), f"{name}_command")
+def command(entry: table.Command, of: table.Group | None = None) -> PlinyCommand:
+    """A command as typer wants it."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=PlinyCommand)(_without_invocation(function))
+    app.command(entry.name, cls=PlinyCommand)(_for_typer(loading.function_of(entry, of)))
     made = get_command(app)
     assert isinstance(made, PlinyCommand)  # noqa: S101 - tells mypy what typer's signature does not
     return made
 
 
-def _without_invocation(function: Function) -> Function:
-    """The function with its first parameter taken off and given at the time of the call, when `-C` has been obeyed."""
+def _for_typer(function: Function) -> Function:
+    """The function as typer reads one: with our declarations made typer's, and without its first parameter.
+
+    That one, the invocation, is made at the time of the call, when `-C` has been obeyed.
+    """
 
     def call(**values: Any) -> int | None:
         return function(invocation.of_this_process(), **values)
 
     signature = inspect.signature(function)
-    first, *others = signature.parameters.values()
+    _, *others = (each.replace(annotation=_annotation(each.annotation)) for each in signature.parameters.values())
     call.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined] # PEP 362 allows it
-    call.__annotations__ = {name: kind for name, kind in function.__annotations__.items() if name != first.name}
+    call.__annotations__ = {each.name: each.annotation for each in others}
     call.__doc__ = function.__doc__
     return call
+
+
+def _annotation(annotation: Any) -> Any:
+    kind, *metadata = get_args(annotation) or (None,)
+    if not (metadata and isinstance(metadata[0], Declaration)):
+        return annotation
+    words = {name: value for name, value in metadata[0]._asdict().items() if value is not None}
+    spellings = words.pop("spellings")
+    return Annotated[kind, typer.Option(*spellings, **words) if spellings else typer.Argument(**words)]
+
+
+def _usage(error: typer.TyperException, program_name: str) -> UsageError:
+    """What typer found wrong on the command line, said as git would; the hint has the nearest option, if any."""
+    context = getattr(error, "ctx", None)
+    near = list(getattr(error, "possibilities", None) or ["-h"])
+    text = error.message if near != ["-h"] else error.format_message()
+    path = context.command_path if context else program_name
+    return UsageError(text[:1].lower() + text[1:].removesuffix("."), hint=f"{path} {near[0]}")
 
 
 def _write_help(text: str | None, formatter: Any) -> None:

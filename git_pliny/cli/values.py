@@ -1,6 +1,6 @@
 """What TAB offers as the value of a parameter. An error here is seen by no one: the shell then offers nothing."""
 
-import typer
+from typing import Any
 
 from git_pliny.cli import invocation
 from git_pliny.git.repository import Repository, discover
@@ -16,23 +16,23 @@ def session_ids() -> list[tuple[str, str]]:
     return [(session.id[:_SHOWN], session.name) for session in found]
 
 
-def checkpoint_names(ctx: typer.Context) -> list[tuple[str, str]]:
+def checkpoint_names(ctx: Any) -> list[tuple[str, str]]:
     """The checkpoints of the session that the command line names so far, or of the current one, and their commits."""
     return [(name, commit[:_SHOWN]) for name, commit in _session(ctx).checkpoints.items()]
 
 
-def agent_names(ctx: typer.Context) -> list[tuple[str, str]]:
+def agent_names(ctx: Any) -> list[tuple[str, str]]:
     """The agents of that session, and how each stands."""
     return [(name, agent.status.value) for name, agent in _session(ctx).agents.items()]
 
 
-def phase_and_agent_names(ctx: typer.Context) -> list[tuple[str, str]]:
+def phase_and_agent_names(ctx: Any) -> list[tuple[str, str]]:
     """The phases of that session, and its agents."""
     phases = dict.fromkeys(agent.phase for agent in _session(ctx).agents.values())
     return [*((phase, "phase") for phase in phases), *agent_names(ctx)]
 
 
-def _session(ctx: typer.Context) -> Session:
+def _session(ctx: Any) -> Session:
     repository = _repository()
     named = ctx.params.get("session")
     return sessions.load(repository, sessions.resolve(repository, named)).session()

@@ -1,6 +1,7 @@
 """One call of the program: what it says, where, and its exit code."""
 
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -10,10 +11,10 @@ from types import ModuleType
 from typing import Annotated
 
 import pytest
-import typer
 
 from git_pliny import __version__
 from git_pliny.cli import messages, output
+from git_pliny.cli.declare import argument, option
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.main import run
 from git_pliny.errors import AgentFailedError, InterruptedRunError, NotFoundError
@@ -165,9 +166,8 @@ def test_data_stands_before_the_error_that_follows_it() -> None:
     assert done.stdout == b"data\nerror: then nothing\n"
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), typer.Abort()])
-def test_an_interrupt_exits_with_130(error: BaseException, status_is: Register) -> None:
-    status_is(raising(error))
+def test_an_interrupt_exits_with_130(status_is: Register) -> None:
+    status_is(raising(KeyboardInterrupt()))
     assert call("status") == InterruptedRunError.exit_code == 130
 
 
@@ -226,8 +226,8 @@ def test_a_current_folder_that_is_gone_is_an_error_with_a_hint(
 def test_help_of_a_command_has_its_docstring_with_the_lines_of_examples_kept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", help="How many at once.")]
-    context = Annotated[list[str], typer.Argument(metavar="FILE", help="Files to read.", show_default=False)]
+    jobs = Annotated[int, option("-j", "--jobs", metavar="N", help="How many at once.")]
+    context = Annotated[list[str], argument(metavar="FILE", help="Files to read.", show_default=False)]
 
     def status_command(here: Invocation, *, context: context, jobs: jobs = 4) -> None:
         """Show where the current session stands.
@@ -304,6 +304,18 @@ def test_output_that_cannot_be_written_is_an_error() -> None:
     assert running.returncode == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device /dev/full")
+def test_an_error_is_said_even_if_the_data_before_it_cannot_be_written() -> None:
+    script = (
+        "import sys\nfrom git_pliny.cli import main, output\nfrom git_pliny.errors import PlinyError\n"
+        "def fail(*_):\n    output.data('data')\n    raise PlinyError('then nothing')\n"
+        "main._dispatch = fail\nsys.exit(main.run([], program_name='pliny'))"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", script], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"error: then nothing\n")
+
+
 def test_a_closed_output_is_no_bug() -> None:
     script = f"exec '{sys.executable}' -c '{MAIN}' -h >&- 2>&-"
     assert subprocess.run(["sh", "-c", script], check=False).returncode == 0
@@ -324,6 +336,17 @@ def test_listing_commands_imports_none_of_them_and_nothing_slow() -> None:
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "git_pliny.cli.table" in loaded
     assert loaded & {"rich", "dulwich", "asyncio", "tenacity", "msgspec", "yaml", "git_pliny.cli.session"} == set()
+
+
+@pytest.mark.parametrize(
+    ("answer", "meant"), [("y\n", True), (" YES \n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_only_a_clear_yes_confirms(
+    answer: str, meant: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    assert messages.confirmed("delete it?") is meant
+    assert capsys.readouterr() == ("", "delete it? [y/N] ")
 
 
 def test_a_note_and_a_warning_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

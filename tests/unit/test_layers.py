@@ -41,8 +41,8 @@ PURE_FORBIDS = {
 PURE_FORBIDS |= {"threading", "time", "uuid"}
 HOMES = {"dulwich": {"git"}, "rich": {"cli"}, "typer": {"cli"}}
 """Libraries that only some packages may import."""
-IMPORTS_LATE = {"git_pliny.cli.program"}
-"""The command table's loader."""
+IMPORTS_LATE = {"git_pliny.cli.loading"}
+"""Where what the command line asks for is imported."""
 
 
 def module_name(path: Path) -> str:

@@ -1,0 +1,17 @@
+"""Imports what the command line asks for, and only that: the one place that imports late."""
+
+from importlib import import_module
+from typing import Any
+
+from git_pliny.cli import table
+
+
+def function_of(command: table.Command, group: table.Group | None = None) -> Any:
+    """The function of a command; its module is imported now."""
+    module = command.module or (group or command).name
+    return getattr(import_module(f"git_pliny.cli.{module}"), f"{command.name}_command")
+
+
+def program() -> Any:
+    """The module that knows typer."""
+    return import_module("git_pliny.cli.program")
