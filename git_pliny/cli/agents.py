@@ -1,0 +1,70 @@
+"""`git pliny agents`: what plans here can use without defining it."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from git_pliny.cli import output
+from git_pliny.cli.invocation import Invocation
+from git_pliny.cli.options import Json
+from git_pliny.cli.workbench import user_folder
+from git_pliny.git.repository import discover
+from git_pliny.plans.definition import Definition
+from git_pliny.plans.discovery import DiscoveredAgent, list_agents
+from git_pliny.plans.loading import read_sections
+
+_IN_PLAN = "plan"
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent as `--json` shows it; `problem` says why it can't run."""
+
+    name: str
+    kind: str
+    source: str
+    phase: str | None
+    description: str
+    problem: str | None
+
+
+def list_command(here: Invocation, *, as_json: Json = False) -> None:
+    """List the agents that plans here can use.
+
+    They come from the plan file, from .pliny/agents/ and .claude/agents/ of the repository, and from the user's own
+    folder, agents/ beside the configuration file (git pliny config path). Where several have one name the first counts.
+    """
+    root = discover(here.cwd, here.environ).root
+    defined = [_in_plan(definition) for definition in read_sections(root).definitions.values()]
+    found = [*defined, *(_in_file(agent) for agent in list_agents(root, user_folder() / "agents"))]
+    if as_json:
+        output.data_json(found)
+    else:
+        output.table(("name", "kind", "where", "what it does"), [tuple(_cells(listed)) for listed in found])
+
+
+def _in_plan(definition: Definition) -> Listed:
+    entry, place = definition.entry, definition.place
+    return Listed(
+        name=definition.name,
+        kind=_IN_PLAN,
+        source=place.file if place.line is None else f"{place.file}:{place.line}",
+        phase=entry.phase,
+        description=entry.title or entry.description or "",
+        problem=None,
+    )
+
+
+def _in_file(agent: DiscoveredAgent) -> Listed:
+    return Listed(
+        name=agent.name,
+        kind=agent.kind.value,
+        source=agent.source,
+        phase=agent.phase,
+        description=agent.description,
+        problem=agent.problem,
+    )
+
+
+def _cells(listed: Listed) -> Iterator[str]:
+    yield from (listed.name, listed.kind, listed.source)
+    yield f"can't run: {listed.problem}" if listed.problem else listed.description
