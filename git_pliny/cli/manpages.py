@@ -42,7 +42,7 @@ def _page(name: str, summary: str, body: Iterable[str]) -> str:
 
 def _program() -> Iterator[str]:
     root = program.program()
-    yield from _synopsis([("git pliny", f"{parameters.synopsis(root.params)} COMMAND [ARGS]...")])
+    yield from _synopsis([("git pliny", [*parameters.synopsis(root.params), "COMMAND", "[ARGS]..."])])
     yield from (".SH DESCRIPTION", *_prose(root.help or ""))
     yield from (".SH OPTIONS", *_explained(parameters.options(root.params)))
     for section in table.SECTIONS:
@@ -84,11 +84,12 @@ def _see_also() -> Iterator[str]:
     yield from (".SH EXIT STATUS", *_prose("As git-pliny(1) lists them."), ".SH SEE ALSO", _text("git-pliny(1)"))
 
 
-def _synopsis(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _synopsis(lines: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
+    """A line for each command; it is filled, but not broken inside a parameter."""
     yield ".SH SYNOPSIS"
-    for index, (words, rest) in enumerate(lines):
+    for index, (words, pieces) in enumerate(lines):
         yield from ((".br",) if index else ())
-        yield f"{_typed(words)} {_escaped(rest)}".rstrip()
+        yield " ".join([_typed(words), *(_escaped(piece).replace(" ", r"\ ") for piece in pieces)])
 
 
 def _parameters(command: program.PlinyCommand) -> Iterator[str]:

@@ -27,11 +27,11 @@ def options(parameters: Iterable[Any]) -> Iterator[Explained]:
             yield Explained(spelling, (parameter.help or "") + _default(parameter))
 
 
-def synopsis(parameters: Iterable[Any]) -> str:
-    """All parameters in the order options, arguments, as a manual's synopsis shows them."""
+def synopsis(parameters: Iterable[Any]) -> list[str]:
+    """All parameters in the order options, arguments, as usage lines show them: `[--jobs N]`, `NAME`."""
     shown = [parameter for parameter in parameters if not parameter.hidden]
     ordered = sorted(shown, key=lambda parameter: not _is_option(parameter))
-    return " ".join(map(_piece, ordered))
+    return [_piece(parameter) for parameter in ordered]
 
 
 def _is_option(parameter: Any) -> bool:

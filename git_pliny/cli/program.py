@@ -22,14 +22,16 @@ from git_pliny.cli import completion, invocation, loading, parameters, table
 from git_pliny.cli.declare import Declaration
 from git_pliny.errors import PlinyError, UsageError
 
+_WIDEST_TERM = 22
+
 Function = Callable[..., int | None]
 
 
 class PlinyCommand(TyperCommand):
     """A command whose help is its docstring."""
 
-    def collect_usage_pieces(self, _ctx: Any) -> list[str]:
-        return [parameters.synopsis(self.params)]
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        _write_usage([f"Usage: {ctx.command_path}", *parameters.synopsis(self.params)], formatter)
 
     def format_help_text(self, _ctx: Any, formatter: Any) -> None:
         _write_help(self.help, formatter)
@@ -71,8 +73,8 @@ class PlinyGroup(TyperGroup):
             raise UsageError(f"'{name}' is not a command of {ctx.command_path}", hint=f"{ctx.command_path} {near[0]}")
         return super().resolve_command(ctx, args)
 
-    def collect_usage_pieces(self, _ctx: Any) -> list[str]:
-        return [parameters.synopsis(self.params), "COMMAND [ARGS]..."]
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        _write_usage([f"Usage: {ctx.command_path}", *parameters.synopsis(self.params), "COMMAND [ARGS]..."], formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:
         names = [CompletionItem(entry.name, help=entry.help) for entry in self.entries.values()]
@@ -174,6 +176,18 @@ def _usage(error: typer.TyperException, program_name: str) -> UsageError:
     return UsageError(text[:1].lower() + text[1:].removesuffix("."), hint=f"{path} {near[0]}")
 
 
+def _write_usage(pieces: list[str], formatter: Any) -> None:
+    """Lines that are broken between parameters only, those after the first below the first parameter."""
+    line, *others = pieces
+    indent = " " * (len(line) + 1)
+    for piece in others:
+        if len(line) + len(piece) >= formatter.width and line.strip():
+            formatter.write(f"{line.rstrip()}\n")
+            line = indent[:-1]
+        line += f" {piece}"
+    formatter.write(f"{line}\n")
+
+
 def _write_help(text: str | None, formatter: Any) -> None:
     """The paragraphs of a docstring; those that are indented keep their lines (a backspace tells click so)."""
     paragraphs = (text or "").split("\n\n")
@@ -186,7 +200,7 @@ def _write_parameters(shown: list[Any], formatter: Any) -> None:
     for title, rows in (("Arguments", parameters.arguments(shown)), ("Options", parameters.options(shown))):
         if explained := list(rows):
             with formatter.section(title):
-                formatter.write_dl(explained)
+                formatter.write_dl(explained, col_max=_WIDEST_TERM)
 
 
 def _enter(directories: list[Path] | None) -> None:
