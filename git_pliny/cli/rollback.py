@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import typer
-
-from git_pliny.cli import messages, output
+from git_pliny.cli import messages, output, values
 from git_pliny.cli.choosing import OUTER
+from git_pliny.cli.declare import argument, option
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json, SessionOption
 from git_pliny.cli.workbench import open_workbench
@@ -16,15 +15,15 @@ from git_pliny.store.opening import resume
 
 Name = Annotated[
     str | None,
-    typer.Argument(
+    argument(
         metavar="NAME",
         help="The checkpoint; before-X and after-X also find the last one before agent or phase X, the first after it.",
-        show_default=False,
+        autocompletion=values.checkpoint_names,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="List what would change, and change nothing.")]
-KeepHead = Annotated[bool, typer.Option("--keep-head", help="Leave HEAD and its branch where they are.")]
-Undo = Annotated[bool, typer.Option("--undo", help="Return from the last rollback.")]
+DryRun = Annotated[bool, option("--dry-run", "-n", help="List what would change, and change nothing.")]
+KeepHead = Annotated[bool, option("--keep-head", help="Leave HEAD and its branch where they are.")]
+Undo = Annotated[bool, option("--undo", help="Return from the last rollback.")]
 
 _SHOWN = 20
 _WORDS = {Kind.WRITE: "write", Kind.REMOVE: "remove", Kind.SUBMODULE: "submodule"}
@@ -42,8 +41,8 @@ def rollback_command(
 ) -> None:
     """Make files, index and branch as they were at a checkpoint.
 
-    What is there now is kept first, as checkpoint before-rollback. Ignored files are never touched. What ended after the
-    checkpoint is set back in the session and runs again with the next execute.
+    What is there now is kept first, as checkpoint before-rollback. Ignored files are never touched. What ended after
+    the checkpoint is set back in the session and runs again with the next execute.
     """
     if (name is None) != undo:
         raise UsageError("give the name of a checkpoint, or --undo", hint="git pliny checkpoint list")
