@@ -60,25 +60,30 @@ def parse(text: str, file: str) -> Tree:
 
 def changed(tree: Tree, changes: Iterable[Change]) -> str:
     """The text of `tree` with `changes`; each key at most once."""
-    edits = [edit for change in changes if (edit := _edit(tree, change))]
+    edits: list[tuple[int, int, str]] = []
+    added: dict[Path, list[str]] = {}
+    for change in changes:
+        value, span = json.dumps(change.value), tree.spans.get((*change.path, change.key))
+        if span is None:
+            added.setdefault(change.path, []).append(f"{json.dumps(change.key)}: {value}")
+        elif tree.text[span.start : span.end] != value:
+            edits.append((span.start, span.end, value))
+    edits += [_addition(tree, path, members) for path, members in added.items()]
     text = tree.text
-    for start, end, replacement in sorted(edits, key=lambda edit: edit[0])[::-1]:
+    for start, end, replacement in sorted(edits, reverse=True):
         text = text[:start] + replacement + text[end:]
     return text
 
 
-def _edit(tree: Tree, change: Change) -> tuple[int, int, str] | None:
-    value = json.dumps(change.value)
-    span = tree.spans.get((*change.path, change.key))
-    if span is not None:
-        return None if tree.text[span.start : span.end] == value else (span.start, span.end, value)
-    whole = tree.spans[change.path]
-    last = [tree.spans[path] for path in tree.spans if path[:-1] == change.path and path != change.path][-1:]
+def _addition(tree: Tree, path: Path, members: list[str]) -> tuple[int, int, str]:
+    """Where and how new members go into the object at `path`: behind its last one, each on a line if that is."""
+    whole = tree.spans[path]
+    last = [span for other, span in tree.spans.items() if other[:-1] == path and other != path][-1:]
     if not last:
-        return whole.start + 1, whole.start + 1, f"{json.dumps(change.key)}: {value}"
+        return whole.start + 1, whole.start + 1, ", ".join(members)
     before = tree.text[whole.start : last[0].key]
     blank = before[len(before.rstrip(_BLANK)) :] or " "
-    return last[0].end, last[0].end, f",{blank}{json.dumps(change.key)}: {value}"
+    return last[0].end, last[0].end, "".join(f",{blank}{member}" for member in members)
 
 
 class _Builder:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from git_pliny.errors import ConfigError
+from git_pliny.errors import ConfigError, StorageError
 from git_pliny.plans import atomic, jsontext
 from git_pliny.plans.decode import decode
 from git_pliny.plans.files import label, read_text
 from git_pliny.plans.jsontext import Change, Tree
 from git_pliny.plans.manifest import Content, Manifest
 from git_pliny.plans.nodes import Mapping
+from git_pliny.plans.positions import quoted
 
 
 def load_manifest(path: Path, root: Path | None = None) -> Manifest:
@@ -29,11 +30,11 @@ def create_manifest(path: Path, manifest: Manifest) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"the folder {path.parent} can't be made: {error.strerror}") from error
+        raise StorageError(f"the folder {quoted(str(path.parent))} can't be made: {error.strerror}") from error
     values = {key: value for key, value in _values(manifest).items() if value is not None}
     with atomic.held(path):
         if path.exists() or path.is_symlink():
-            raise ConfigError(f"{path} exists already")
+            raise ConfigError(f"{quoted(str(path))} exists already")
         atomic.replace_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
