@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from git_pliny.cli import messages
 from git_pliny.cli.choosing import OUTER, choose_session
+from git_pliny.cli.declare import argument, option
 from git_pliny.cli.endings import finish, show_plan
 from git_pliny.cli.interrupts import interrupting
 from git_pliny.cli.invocation import Invocation
@@ -37,34 +36,32 @@ from git_pliny.store.run import Run
 
 Task = Annotated[
     str | None,
-    typer.Argument(
+    argument(
         metavar="TASK", help="What is to be done, in words: starts a new session of that name.", show_default=False
     ),
 ]
-Framework = Annotated[str | None, typer.Option("--framework", metavar="NAME", help="Run this framework: rise or care.")]
+Framework = Annotated[str | None, option("--framework", metavar="NAME", help="Run this framework: rise or care.")]
 PlanFile = Annotated[
     Path | None,
-    typer.Option("--plan", metavar="FILE", help="The plan, instead of pliny.yaml or plan/plan_manifest.json."),
+    option("--plan", metavar="FILE", help="The plan, instead of pliny.yaml or plan/plan_manifest.json."),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the current session, which must be unfinished.")]
-When = Annotated[CheckpointWhen | None, typer.Option("--checkpoint", help="When to take a checkpoint by itself.")]
-Parallel = Annotated[bool, typer.Option("--parallel", help="Run the agents of every phase at the same time.")]
-Sequential = Annotated[bool, typer.Option("--sequential", help="Run the agents of every phase one after another.")]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="How many agents run at the same time.")]
-Rerun = Annotated[
-    list[str] | None, typer.Option("--rerun", metavar="AGENT", help="Run this agent again, and what needs it.")
-]
-Only = Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="Run only this agent or phase.")]
+Resume = Annotated[bool, option("--resume", help="Go on with the current session, which must be unfinished.")]
+When = Annotated[CheckpointWhen | None, option("--checkpoint", help="When to take a checkpoint by itself.")]
+Parallel = Annotated[bool, option("--parallel", help="Run the agents of every phase at the same time.")]
+Sequential = Annotated[bool, option("--sequential", help="Run the agents of every phase one after another.")]
+Jobs = Annotated[int | None, option("--jobs", "-j", metavar="N", help="How many agents run at the same time.")]
+Rerun = Annotated[list[str] | None, option("--rerun", metavar="AGENT", help="Run this agent again, and what needs it.")]
+Only = Annotated[list[str] | None, option("--only", metavar="NAME", help="Run only this agent or phase.")]
 Iterations = Annotated[
-    int | None, typer.Option("--iterations", metavar="N", min=1, help="How many iterations or rounds to run at most.")
+    int | None, option("--iterations", metavar="N", min=1, help="How many iterations or rounds to run at most.")
 ]
-Continuous = Annotated[bool, typer.Option("--continuous", help="Run iterations until the plan is complete.")]
+Continuous = Annotated[bool, option("--continuous", help="Run iterations until the plan is complete.")]
 Context = Annotated[
-    list[str] | None, typer.Option("--context", metavar="FILE", help="A file that every agent gets as context.")
+    list[str] | None, option("--context", metavar="FILE", help="A file that every agent gets as context.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would run, and do nothing.")]
+DryRun = Annotated[bool, option("--dry-run", "-n", help="Show what would run, and do nothing.")]
 IgnoreLeftovers = Annotated[
-    bool, typer.Option("--ignore-leftovers", help="Go on though processes of an earlier attempt still live.")
+    bool, option("--ignore-leftovers", help="Go on though processes of an earlier attempt still live.")
 ]
 
 
@@ -210,7 +207,7 @@ def _execute(
     with (
         interrupting(workers),
         _session(here, bench, order, asked, state) as run,
-        make_reporter(here, order.plan, as_json=as_json) as shown,
+        make_reporter(here, order.plan, jobs=order.settings.execution.jobs, as_json=as_json) as shown,
     ):
         manifest = [ManifestWriter(order)] if order.plan.manifest else []
         desk = Desk(order=order, run=run, reporter=Several([*manifest, shown]), workers=workers)

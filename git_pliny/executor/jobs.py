@@ -15,7 +15,7 @@ from git_pliny.runners import leftovers
 from git_pliny.runners.base import Attempt, Outcome
 from git_pliny.runners.leftovers import Leftover
 from git_pliny.runners.registry import runner_for
-from git_pliny.store.artifacts import AttemptPlace, attempt_folder
+from git_pliny.store.artifacts import AttemptPlace, attempt_folder, attempt_folders
 
 _COMMAND = 500
 
@@ -64,10 +64,11 @@ def _attempt(desk: Desk, phase: Phase, agent: Agent, number: int, context: str) 
 
 def _clearing(desk: Desk, name: str) -> Callable[[], list[Leftover]]:
     run, grace_s = desk.run, parse_duration(desk.order.settings.execution.grace)
-    place = attempt_folder(run.repository, run.session, AttemptPlace(name, 1, run.id)).parent
 
     def find() -> list[Leftover]:
-        return leftovers.find(session=run.session, agent=name, folders=tuple(place.glob("*")))
+        return leftovers.find(
+            session=run.session, agent=name, folders=attempt_folders(run.repository, run.session, name)
+        )
 
     return lambda: leftovers.end_leftovers(find, grace_s=grace_s)
 

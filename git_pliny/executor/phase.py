@@ -20,6 +20,10 @@ from git_pliny.model.settings import CheckpointWhen
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
 
 
+_INSTANT_S = 0.02
+_AHEAD = 8
+
+
 class PhaseLoop:
     """The execution of some agents of one phase, to the end of all that can run."""
 
@@ -37,6 +41,7 @@ class PhaseLoop:
         self._jobs: dict[str, Job] = {}
         self._delayed: list[tuple[float, str]] = []
         self._retries: dict[str, int] = {}
+        self._brisk = False
         self.failed: list[str] = []
         self.interrupted: Interrupt | None = None
 
@@ -61,8 +66,13 @@ class PhaseLoop:
         return max(self._delayed[0][0] - self._desk.order.monotonic(), 0.0) if self._delayed else None
 
     def _start(self) -> list[Job]:
+        """Jobs for what may start. While attempts are over in an instant, a few are handed over ahead of the slots.
+
+        So that no worker waits for a sync: the start of the next attempt is durable before the last one has ended.
+        """
         now = self._desk.order.monotonic()
-        free = self._desk.order.settings.execution.jobs - len(self._jobs)
+        ahead = _AHEAD if self._brisk else 0
+        free = self._desk.order.settings.execution.jobs + ahead - len(self._jobs)
         jobs: list[Job] = []
         while len(jobs) < free:
             if self._delayed and self._delayed[0][0] <= now:
@@ -85,6 +95,7 @@ class PhaseLoop:
             self._schedule.dropped(name)
             return
         agent = report.job.attempt.agent
+        self._brisk = report.outcome.duration_s < _INSTANT_S
         rules = self._desk.order.settings.error_handling.rules
         conclusion = conclude(report.outcome, agent, rules=rules, leftovers=report.job.leftovers, judges=self._judges)
         if conclusion.failure is None:

@@ -18,6 +18,7 @@ from git_pliny.model.names import encode
 
 _MARGIN = 16_384
 _BATCH = 16 * 1024 * 1024
+_AT = "@"  # no encoded name contains it
 _ENDS = (EventType.AGENT_END, EventType.ERROR)
 
 
@@ -48,7 +49,12 @@ class AttemptPlace(NamedTuple):
 
 def attempt_folder(repository: Repository, session: str, place: AttemptPlace) -> Path:
     """Where an attempt's files lie on this machine."""
-    return repository.local / "output" / session / encode(place.agent) / place.stem
+    return repository.local / "output" / session / f"{encode(place.agent)}{_AT}{place.stem}"
+
+
+def attempt_folders(repository: Repository, session: str, agent: str) -> tuple[Path, ...]:
+    """The folders of all attempts of an agent, of whatever run."""
+    return tuple((repository.local / "output" / session).glob(f"{encode(agent)}{_AT}*"))
 
 
 def ended_attempts(lines: Iterable[Line]) -> Iterator[AttemptPlace]:
