@@ -226,3 +226,43 @@ def test_a_wrong_command_line_exits_with_2(arguments: list[str], home: Path) -> 
     done = install(*arguments, home=home)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: ./install.sh")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of this checkout as a repository of its own, with what is not committed yet."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    copy = tmp_path / "check out"
+    for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "all"]):
+        subprocess.run([*git, *arguments], cwd=copy, check=True)
+    return copy
+
+
+def test_the_demo_runs_the_plan_of_this_repository(checkout: Path, home: Path, tmp_path: Path) -> None:
+    command = [
+        "sh",
+        str(checkout / "install.sh"),
+        "--demo",
+        "--prefix",
+        str(tmp_path / "p"),
+        "--python",
+        sys.executable,
+    ]
+    done = subprocess.run(command, cwd=home, env=environment(home), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    sections = [line for line in (checkout / "build/report/report.md").read_text().splitlines() if line[:3] == "## "]
+    assert sections == ["## Syntax", "## Size", "## History", "## Links", "## Reminders"]
+    shown = subprocess.run(
+        ["git", "show", "PLINY_HEAD"], cwd=checkout, capture_output=True, text=True, check=True
+    ).stdout
+    assert '"status": "completed"' in shown
