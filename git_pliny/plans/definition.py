@@ -53,6 +53,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         """The agent that a definition with `run` makes; its prompt's file, where it has one, is read."""
         entry = self.entry
         assert entry.run is not None  # noqa: S101 - only what can be run is resolved
+        if not (entry.run if isinstance(entry.run, str) else entry.run[0]).strip():
+            raise place_of(self.node, "run").error(f"`run` of agent {quoted(self.name)} names no program")
         return Agent(
             name=self.name,
             run=entry.run,

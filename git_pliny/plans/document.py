@@ -1,6 +1,7 @@
 """A plan file as read: its typed content, its settings as plain values, and the place of everything in it."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ def read_document(path: Path, root: Path) -> Document:
     return parse_document(read_text(path, label(path, root)), label(path, root))
 
 
+@lru_cache(maxsize=1)
 def parse_document(text: str, name: str) -> Document:
-    """As `read_document`, from text."""
+    """As `read_document`, from text. The last is kept: a command reads it for its settings, then for its plan."""
     node = yaml.parse(text, name)
     if node is None or (isinstance(node, Scalar) and node.is_null):
         node = _empty(Place(name, 1, 1))

@@ -24,7 +24,7 @@ PathInside = Annotated[
     str, msgspec.Meta(min_length=1, description="a path below the repository root", extra={"check": "path-inside"})
 ]
 Variable = Annotated[str, msgspec.Meta(description="the name of an environment variable", extra={"check": "variable"})]
-Words = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+Words = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 _LATER = "; this version runs only agents with `run:`, a command"
 

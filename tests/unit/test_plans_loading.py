@@ -75,9 +75,9 @@ def test_every_key_of_an_agent_reaches_the_agent(tmp_path: Path) -> None:
 task: {name: Tidy the parser, description: All of it}
 context: [docs/a.md, docs/b.md]
 agents:
-  first: {run: echo hi}
+  first: {run: ' echo hi'}
   fix:
-    run: [./fix, --all, 5]
+    run: [./fix, --all, 5, '']
     needs: first
     prerequisites: [first]
     timeout: 1h30m
@@ -97,7 +97,7 @@ agents:
     assert (plan.name, plan.description, plan.context) == ("Tidy the parser", "All of it", ("docs/a.md", "docs/b.md"))
     assert plan.agents["fix"] == Agent(
         name="fix",
-        run=("./fix", "--all", "5"),
+        run=("./fix", "--all", "5", ""),
         needs=("first",),
         timeout_s=5400,
         deliverables=("report.md", "out/x"),
@@ -236,6 +236,8 @@ def test_a_long_inline_prompt_is_just_that(tmp_path: Path) -> None:
         ("agents: {a: {run: x, deliverables: [/etc/passwd]}}", "1:37: `agents.a.deliverables[0]` must be a path below the repository root, not `/etc/passwd`"),
         ("agents: {a: {run: x, retry_on_exit: [256]}}", "1:38: `agents.a.retry_on_exit[0]` must be an exit status, 0 to 255, not `256`"),
         ("agents: {a: {run: ''}}", '1:19: `agents.a.run` must be a text that is not empty, not `""`'),
+        ("agents: {a: {run: ['', x]}}", "1:19: `run` of agent `a` names no program"),
+        ("agents: {a: {run: '  '}}", "1:19: `run` of agent `a` names no program"),
         ("phases: [{name: p}]", "1:17: phase `p` has no agents"),
         ("phases: [{name: p, agents: []}]", "1:17: phase `p` has no agents"),
         ("phases: [{name: p, agents: a}, {name: p, agents: b}]", "1:39: phase `p` is listed twice"),
