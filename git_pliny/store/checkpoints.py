@@ -1,6 +1,5 @@
 """Checkpoints: a workspace as a commit, tagged under `refs/pliny/checkpoints/<session>/<name>` (DESIGN section 4)."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,9 +12,9 @@ from git_pliny.git.snapshot import Snapshot
 from git_pliny.git.writer import ObjectWriter
 from git_pliny.model.fold import Fold
 from git_pliny.model.names import encode
+from git_pliny.model.trailers import read_trailers
 from git_pliny.model.visible import visible
 
-_TRAILER = re.compile(r"^Pliny-([A-Za-z]+): (.*)$", re.MULTILINE)
 _DETACHED = "detached"
 
 
@@ -135,11 +134,6 @@ def read_checkpoint(reader: ObjectReader, commit: str) -> StoredCheckpoint:
         index_tree=index.oid if index else None,
         head=Head(oid=oid if oid.strip("0") else None, ref=None if ref == _DETACHED else ref),
     )
-
-
-def read_trailers(text: str) -> dict[str, str]:
-    """The `Pliny-…` trailers of a message, without the prefix."""
-    return dict(_TRAILER.findall(text.rpartition("\n\n")[2]))
 
 
 def decode_name(encoded: str) -> str:

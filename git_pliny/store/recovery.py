@@ -14,8 +14,9 @@ from git_pliny.model.events import Event, EventType
 from git_pliny.model.fold import Fold, fold
 from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus, Session, decode_session, encode_session
+from git_pliny.model.trailers import read_trailers
 from git_pliny.store import journal, locks
-from git_pliny.store.checkpoints import CheckpointKind, Occasion, decode_name, read_trailers
+from git_pliny.store.checkpoints import CheckpointKind, Occasion, decode_name
 from git_pliny.store.run import Run
 from git_pliny.store.sessions import CHECKPOINTS, SESSIONS, checkpoint_refs, read_noted
 
