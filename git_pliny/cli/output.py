@@ -32,6 +32,8 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, paint: Calla
         return
     cells.insert(0, [cell.upper() for cell in heading])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        line = "  ".join(paint(cell) + " " * (width - len(cell)) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write(line.rstrip() + "\n")
+    lines = (
+        "  ".join([paint(cell) + " " * (width - len(cell)) for cell, width in zip(row, widths, strict=True)]).rstrip()
+        for row in cells
+    )
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -46,7 +46,10 @@ def age(now: float, moment: str) -> str:
         seconds = max(0, int(now - parse_time(moment) / 1e6))
     except (ValueError, TypeError):
         return UNKNOWN
-    return next((f"{seconds // size}{unit}" for size, unit in _AGES if seconds >= size), "0s")
+    for size, unit in _AGES:
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return "0s"
 
 
 def ago(now: float, moment: str) -> str:

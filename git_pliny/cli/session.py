@@ -5,9 +5,8 @@ Start-up is most of what these cost, so nothing is imported here that writes.
 
 from typing import Annotated, TypeVar
 
-import typer
-
 from git_pliny.cli import messages, output, overview, render
+from git_pliny.cli.declare import option
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json, SessionArgument
 from git_pliny.git.repository import Repository, discover
@@ -16,8 +15,8 @@ from git_pliny.store import listing, sessions
 
 _Listed = TypeVar("_Listed", Session, listing.Listed)
 
-All = Annotated[bool, typer.Option("--all", "-a", help="List archived sessions, too.")]
-Number = Annotated[int | None, typer.Option("--number", "-n", metavar="N", min=0, help="List at most N sessions.")]
+All = Annotated[bool, option("--all", "-a", help="List archived sessions, too.")]
+Number = Annotated[int | None, option("--number", "-n", metavar="N", min=0, help="List at most N sessions.")]
 
 
 def list_command(here: Invocation, *, every: All = False, number: Number = None, as_json: Json = False) -> None:
