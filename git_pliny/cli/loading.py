@@ -15,3 +15,8 @@ def function_of(command: table.Command, group: table.Group | None = None) -> Any
 def program() -> Any:
     """The module that knows typer."""
     return import_module("git_pliny.cli.program")
+
+
+def live() -> Any:
+    """The module that draws on a terminal, and knows rich."""
+    return import_module("git_pliny.cli.live")

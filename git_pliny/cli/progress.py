@@ -1,42 +1,57 @@
-"""Progress of an execution, as it is shown: one event a line for programs, plain lines, or a live display."""
+"""Progress of an execution, as it is shown: one event a line for programs, plain lines, or a live display.
+
+A reader that goes away (`| head`), or a terminal that does, ends what is shown and never the execution.
+"""
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from git_pliny.cli import messages
+from git_pliny.cli import loading, messages
+from git_pliny.cli.board import Tally, reason
 from git_pliny.cli.invocation import Invocation
+from git_pliny.cli.render import clip
+from git_pliny.cli.streams import unless_lost
 from git_pliny.executor.progress import Reporter
-from git_pliny.model.events import EventType, Line
+from git_pliny.model.duration import render_duration
+from git_pliny.model.events import Entry, EventType, Line
 from git_pliny.model.fold import Fold
 from git_pliny.model.plan import Plan
+
+_LONGEST = 500
 
 
 class JsonLines:
     """The entries themselves, one a line, on standard output."""
 
     def entry(self, line: Line, state: Fold) -> None:  # noqa: ARG002 - the protocol's
-        sys.stdout.buffer.write(line.raw + b"\n")
-        sys.stdout.buffer.flush()
+        with unless_lost(sys.stdout):
+            sys.stdout.buffer.write(line.raw + b"\n")
+            sys.stdout.buffer.flush()
 
     def warn(self, text: str) -> None:
-        messages.warning(text)
+        with unless_lost(sys.stderr):
+            messages.warning(text)
 
 
 class PlainLines:
-    """A line for what people want to know, on standard error."""
+    """A line for what people want to know, on standard error, with the percentage of the plan that is done."""
 
     def __init__(self, plan: Plan) -> None:
-        self._total = len(plan.agents)
+        self._plan = plan
+        self._tally = Tally(plan.agents)
 
     def entry(self, line: Line, state: Fold) -> None:
-        if text := describe(line, state):
-            done = sum(agent.status.done for agent in state.agents.values())
-            percent = 100 * done // self._total if self._total else 100
-            messages.note(f"[{percent:3d}%] {text}")
+        self._tally.take(line.entry, state)
+        if text := describe(line.entry, self._plan):
+            with unless_lost(sys.stderr):
+                messages.note(f"[{self._tally.percent:3d}%] {text}")
 
     def warn(self, text: str) -> None:
-        messages.warning(text)
+        with unless_lost(sys.stderr):
+            messages.warning(text)
 
 
 class Several:
@@ -54,43 +69,81 @@ class Several:
             reporter.warn(text)
 
 
-def describe(line: Line, state: Fold) -> str | None:  # noqa: ARG001 - a live display says more
-    """An entry in words, or None where people need not know."""
-    entry, data = line.entry, line.entry.data
-    match entry.type:
-        case EventType.PHASE_BEGIN:
-            return f"phase {entry.phase}"
-        case EventType.AGENT_START:
-            again = f" (attempt {entry.attempt})" if (entry.attempt or 1) > 1 else ""
-            return f"{entry.agent}: started{again}"
-        case EventType.AGENT_END:
-            return f"{entry.agent}: {_ended(data)}"
-        case EventType.RETRY:
-            return f"{entry.agent}: tried again in {data.get('delay_s')} s ({data.get('category')})"
-        case EventType.ERROR:
-            return f"{entry.agent}: {data.get('category')}: {data.get('message')}"
-        case EventType.AGENT_BLOCK:
-            return f"{entry.agent}: blocked, needs {data.get('by')}"
-        case EventType.CHECKPOINT:
-            return f"checkpoint {data.get('name')}"
-        case EventType.ROUND_BEGIN:
-            return f"round {data.get('round')}"
-        case _:
-            return None
+def describe(entry: Entry, plan: Plan) -> str | None:
+    """An entry in words, in one line, or None where people need not know."""
+    words = _WORDS.get(entry.type)
+    return clip(f"{_subject(entry, plan)}: {words(entry)}", _LONGEST) if words else None
 
 
-def _ended(data: dict[str, object]) -> str:
+def _subject(entry: Entry, plan: Plan) -> str:
+    """What an entry is about: the agent with its title, the phase, or the session as a whole."""
+    if entry.agent is not None:
+        known = plan.agents.get(entry.agent)
+        return f"{entry.agent} ({known.title})" if known and known.title else entry.agent
+    if entry.phase is None:
+        return "session"
+    titles = {phase.name: phase.title for phase in plan.phases}
+    title = titles.get(entry.phase)
+    return f"phase {entry.phase} ({title})" if title else f"phase {entry.phase}"
+
+
+def _began(entry: Entry) -> str:
+    number = entry.data.get("agents")
+    return f"started, {number} agent{'s' if number != 1 else ''}"
+
+
+def _phase_ended(entry: Entry) -> str:
+    return str(entry.data.get("status"))
+
+
+def _started(entry: Entry) -> str:
+    return f"started, attempt {entry.attempt}" if (entry.attempt or 1) > 1 else "started"
+
+
+def _ended(entry: Entry) -> str:
+    why = reason(entry.data.get("error"))
+    return f"{entry.data.get('status')}{_took(entry.data)}{': ' if why else ''}{why}"
+
+
+def _attempt_failed(entry: Entry) -> str:
+    return f"attempt {entry.attempt} failed{_took(entry.data)}: {reason(entry.data)}"
+
+
+def _retried(entry: Entry) -> str:
+    return f"retrying in {_length(entry.data.get('delay_s'))}"
+
+
+def _took(data: Mapping[str, Any]) -> str:
     seconds = data.get("duration_s")
-    took = f" in {seconds:.1f} s" if isinstance(seconds, float) else ""
-    error = data.get("error")
-    why = f": {error.get('category')}: {error.get('message')}" if isinstance(error, dict) else ""
-    return f"{data.get('status')}{took}{why}"
+    return f" in {_length(seconds)}" if seconds is not None else ""
+
+
+def _length(seconds: object) -> str:
+    return render_duration(float(seconds)) if isinstance(seconds, int | float) else "?"
+
+
+_WORDS: Mapping[str, Callable[[Entry], str]] = {
+    EventType.ROUND_BEGIN: lambda entry: f"round {entry.data.get('round')}",
+    EventType.PHASE_BEGIN: _began,
+    EventType.PHASE_END: _phase_ended,
+    EventType.AGENT_START: _started,
+    EventType.AGENT_END: _ended,
+    EventType.AGENT_SKIP: lambda entry: f"skipped, {entry.data.get('reason')}",
+    EventType.AGENT_BLOCK: lambda entry: f"blocked, needs {entry.data.get('by')}",
+    EventType.ERROR: _attempt_failed,
+    EventType.RETRY: _retried,
+    EventType.CHECKPOINT: lambda entry: f"checkpoint {entry.data.get('name')}",
+}
 
 
 @contextlib.contextmanager
-def make_reporter(here: Invocation, plan: Plan, *, as_json: bool) -> Iterator[Reporter]:
-    """The reporter that fits where the output goes."""
+def make_reporter(here: Invocation, plan: Plan, *, jobs: int, as_json: bool) -> Iterator[Reporter]:
+    """The reporter that fits where the output goes; `jobs` is how many agents may run at the same time."""
     if as_json:
         yield JsonLines()
+    elif here.live:
+        display = loading.live().LiveDisplay(here, plan, jobs=jobs, stream=sys.stderr, monotonic=time.monotonic)
+        with display:
+            yield display
     else:
         yield PlainLines(plan)
