@@ -46,9 +46,9 @@ class Masker:
     def __init__(self, environ: Mapping[str, str], settings: MaskingSettings | None = None) -> None:
         """`re.error` for a pattern that does not compile as bytes."""
         settings = settings or MaskingSettings()
-        self._values = sorted(secrets(environ, settings).items(), key=lambda item: len(item[0]))
+        self._values = secrets(environ, settings)
         self._patterns = [re.compile(pattern.encode()) for pattern in settings.patterns]
-        self._reach = max([LONGEST, *(len(form) for form, _ in self._values)]) + 100
+        self._reach = max([LONGEST, *map(len, self._values)]) + 100
 
     def mask_bytes(self, data: bytes) -> bytes:
         """`data` itself where there is nothing to mask in it (and it has no more than 4 MiB)."""
@@ -110,9 +110,8 @@ class Masker:
 
     def _spans(self, data: bytes) -> list[Span]:
         spans = [
-            Span(start, 0, start + len(form), name)
-            for form, name in self._values
-            if form in data
+            Span(start, 0, start + len(form), self._values[form])
+            for form in filter(data.__contains__, self._values)
             for start in _occurrences(data, form)
         ]
         spans += _private_keys(data)
@@ -211,10 +210,9 @@ def _tokens(data: bytes) -> Iterator[Span]:
 
 def _contexts(data: bytes) -> Iterator[Span]:
     lower = data.lower()
-    for lead, rules in _CONTEXT_LEADS.items():
-        if lead in lower:
-            for at in _occurrences(lower, lead):
-                yield from _matches(data, at, rules)
+    for lead in filter(lower.__contains__, _CONTEXT_LEADS):
+        for at in _occurrences(lower, lead):
+            yield from _matches(data, at, _CONTEXT_LEADS[lead])
 
 
 _CONTEXT_LEADS = {
