@@ -140,7 +140,7 @@ TOKENS = (
     _token("gcp-oauth-access-token", "ya29.", rf"{_W}{{20,4096}}"),
     _token("gcp-oauth-client-secret", "GOCSPX-", f"{_W}{{20,64}}", start=""),
     _token("gcp-oauth-refresh-token", "1//0", f"{_W}{{30,512}}", check=_mixed),
-    _token("github-app-token", "ghu_ ghs_", rf"[A-Za-z0-9_]{{30,255}}(?:\.{_W}{{20,2048}}){{0,2}}", start=""),
+    _token("github-app-token", "ghu_ ghs_", rf"[A-Za-z0-9_]{{30,255}}(?:\.{_W}{{20,2048}}){{0,2}}"),
     _token("github-fine-grained-pat", "github_pat_", "[A-Za-z0-9_]{36,255}", start=""),
     _token("github-oauth", "gho_", f"{_A}{{30,255}}", start=""),
     _token("github-pat", "ghp_", f"{_A}{{30,255}}", start=""),

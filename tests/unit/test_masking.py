@@ -450,6 +450,7 @@ INNOCENT = [
     "eyJ is how a token begins; AKIA and AIza too",
     "s.replace(one, two).strip() MDNotes.method.result key-value-store pat.match(line)",
     "xoxb-not-a-real-one",
+    "_ZNK28pybind11_init__highs_optionsRNS_7module_EEUlRK19HighsOptionsManagerE_St6vectorINSt7",
     "glpat-example",
     "the machine is up; login to the machine and change the password now",
     "test_that_a_function_with_a_very_long_name_does_what_it_says_in_2024 PASSED [ 12%]",
