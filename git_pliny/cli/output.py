@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from git_pliny.model.visible import visible
+from git_pliny.model.visible import visible, visible_json
 
 _FACT = 13
 
@@ -22,7 +22,21 @@ def fact(name: str, value: str, *, paint: Callable[[str], str] = str) -> None:
 
 def data_json(value: object) -> None:
     """A value (structs included) as indented JSON, fields in their own order."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    sys.stdout.write(visible_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()) + "\n")
+
+
+def json_line(raw: bytes, *, to_terminal: bool) -> None:
+    """A line of JSON that is stored somewhere: byte for byte, but what would steer a terminal."""
+    if to_terminal:
+        sys.stdout.write(visible_json(raw.decode("utf-8", "replace")) + "\n")
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(raw + b"\n")
+
+
+def flush() -> None:
+    """Let a reader have what was printed so far."""
+    sys.stdout.flush()
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, paint: Callable[[str], str] = str) -> None:

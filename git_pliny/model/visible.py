@@ -21,6 +21,11 @@ def visible(text: str, *, multiline: bool = False) -> str:
     return re.sub(_ANY_BUT_LAYOUT if multiline else _ANY, _escape, text)
 
 
+def visible_json(text: str) -> str:
+    r"""JSON `text` with steering characters as `\u202e`: means the same, and steers nothing."""
+    return text if text.isprintable() else re.sub(_ANY_BUT_LAYOUT, lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def _escape(match: re.Match[str]) -> str:
     character = match[0]
     code = ord(character)

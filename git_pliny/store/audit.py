@@ -75,6 +75,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def problems(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.severity is Severity.PROBLEM]
 
+    @property
+    def remarks(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity is Severity.REMARK]
+
 
 def verify(repository: Repository, session: str) -> Report:
     """Check a session; what is in its journals counts, so this is exact at any moment, while it runs, too."""
