@@ -25,6 +25,7 @@ def interrupting(workers: Workers) -> Iterator[None]:
         elif seen > 1:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited where our parent ignored it: exit statuses would be lost
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number in _SIGNALS:
         if before[number] is not signal.SIG_IGN:

@@ -19,7 +19,6 @@ from git_pliny.model.plan import Phase
 from git_pliny.model.settings import CheckpointWhen
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
 
-
 _INSTANT_S = 0.02
 _AHEAD = 8
 
@@ -46,13 +45,24 @@ class PhaseLoop:
         self.interrupted: Interrupt | None = None
 
     def run(self) -> None:
-        """Run until nothing of the phase is under way and nothing more can start."""
+        """Run until nothing of the phase is under way and nothing more can start.
+
+        Whatever ends it early, a full disk for one, it leaves no agent running.
+        """
+        try:
+            self._loop()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _loop(self) -> None:
         if self._desk.workers.interrupted is not None:
             self._interrupt(self._desk.workers.interrupted)
         while True:
             jobs = self._start()
             self._desk.commit()
             for job in jobs:
+                self._jobs[job.attempt.agent.name] = job
                 self._desk.workers.submit(job)
             if not self._jobs and not self._delayed:
                 return
@@ -81,9 +91,7 @@ class PhaseLoop:
                 name = found
             else:
                 break
-            job = make_job(self._desk, self._phase, name)
-            self._jobs[name] = job
-            jobs.append(job)
+            jobs.append(make_job(self._desk, self._phase, name))
         return jobs
 
     def _finish(self, report: Finished) -> None:
@@ -164,6 +172,15 @@ class PhaseLoop:
         self.interrupted = kind
         self._schedule.stop()
         self._cancel(now=kind is Interrupt.AT_ONCE)
+
+    def _abandon(self) -> None:
+        self._cancel(now=False)
+        while self._jobs:
+            for report in self._desk.workers.next(None):
+                if isinstance(report, Finished):
+                    self._jobs.pop(report.job.attempt.agent.name, None)
+                else:
+                    self._cancel(now=True)
 
     def _cancel(self, *, now: bool) -> None:
         for _, name in self._delayed:
