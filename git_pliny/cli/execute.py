@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from git_pliny.cli import messages
+from git_pliny.cli import messages, values
 from git_pliny.cli.choosing import OUTER, choose_session
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.endings import finish, show_plan
@@ -50,8 +50,24 @@ When = Annotated[CheckpointWhen | None, option("--checkpoint", help="When to tak
 Parallel = Annotated[bool, option("--parallel", help="Run the agents of every phase at the same time.")]
 Sequential = Annotated[bool, option("--sequential", help="Run the agents of every phase one after another.")]
 Jobs = Annotated[int | None, option("--jobs", "-j", metavar="N", help="How many agents run at the same time.")]
-Rerun = Annotated[list[str] | None, option("--rerun", metavar="AGENT", help="Run this agent again, and what needs it.")]
-Only = Annotated[list[str] | None, option("--only", metavar="NAME", help="Run only this agent or phase.")]
+Rerun = Annotated[
+    list[str] | None,
+    option(
+        "--rerun",
+        metavar="AGENT",
+        help="Run this agent again, and what needs it.",
+        autocompletion=values.agent_names,
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    option(
+        "--only",
+        metavar="NAME",
+        help="Run only this agent or phase.",
+        autocompletion=values.phase_and_agent_names,
+    ),
+]
 Iterations = Annotated[
     int | None, option("--iterations", metavar="N", min=1, help="How many iterations or rounds to run at most.")
 ]
