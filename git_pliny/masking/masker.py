@@ -41,14 +41,15 @@ class Masker:
     One secret has one mask, unless another secret overlaps it; masking twice changes nothing more.
     """
 
-    __slots__ = ("_patterns", "_reach", "_values")
+    __slots__ = ("_patterns", "_values", "reach")
 
     def __init__(self, environ: Mapping[str, str], settings: MaskingSettings | None = None) -> None:
         """`re.error` for a pattern that does not compile as bytes."""
         settings = settings or MaskingSettings()
         self._values = secrets(environ, settings)
         self._patterns = [re.compile(pattern.encode()) for pattern in settings.patterns]
-        self._reach = max([LONGEST, *map(len, self._values)]) + 100
+        self.reach = max([LONGEST, *map(len, self._values)]) + 100
+        """How far, in bytes, what is masked at a place can depend on what stands around it."""
 
     def mask_bytes(self, data: bytes) -> bytes:
         """`data` itself where there is nothing to mask in it (and it has no more than 4 MiB)."""
@@ -56,6 +57,15 @@ class Masker:
             return b"".join(self.mask_chunks(data[at : at + _BLOCK] for at in range(0, len(data), _BLOCK)))
         spans = self._spans(data)
         return _Replacing(Counter()).replaced(data, spans, 0, len(data)) if spans else data
+
+    def mask_slice(self, data: bytes, start: int, stop: int) -> bytes:
+        """`data[start:stop]` masked as it would be in the whole: for a head or a tail, given `reach` bytes more.
+
+        To mask such a piece and then cut it would not do: masks are shorter than secrets, so what lay beyond the cut,
+        with a part of a secret at its end, moves up.
+        """
+        spans = [span._replace(start=max(span.start, start)) for span in self._spans(data) if span.end > start]
+        return _Replacing(Counter()).replaced(data, spans, start, stop)
 
     def mask_text(self, text: str) -> str:
         data = text.encode("utf-8", "surrogatepass")
@@ -98,9 +108,9 @@ class Masker:
         """
         replacing = _Replacing(Counter() if found is None else found)
         data, begin = b"", 0
-        for block in _blocks(chunks, _BLOCK + self._reach):
+        for block in _blocks(chunks, _BLOCK + self.reach):
             data += block
-            cut = len(data) - self._reach
+            cut = len(data) - self.reach
             if cut > begin:
                 yield replacing.replaced(data, self._spans(data), begin, cut)
                 begin = min(cut, _BEFORE)

@@ -140,6 +140,23 @@ def test_bytes_of_many_megabytes_are_masked_like_small_ones() -> None:
     assert masked == line + f"[masked:{secret.kind}]\n".encode() + line
 
 
+@given(st.integers(0, 6000), st.integers(0, 6000))
+@settings(deadline=None, max_examples=60)
+def test_a_slice_shows_nothing_of_a_secret_that_reaches_into_it(start: int, size: int) -> None:
+    data = dense(6000)
+    masked = BARE.mask_slice(data, start, start + size)
+    whole = BARE.mask_bytes(data)
+    assert re.sub(rb"^\[masked:[\w-]+\]", b"", masked) in whole
+    assert BARE.mask_slice(data, 0, len(data)) == whole
+
+
+def test_a_head_full_of_masks_ends_where_it_should() -> None:
+    key = next(secret.secret for secret in ANYWHERE if secret.kind == "private-key")
+    data = (f"{key}\n" * 40).encode()
+    head = data[: 5 * len(key) + BARE.reach]
+    assert BARE.mask_slice(head, 0, 5 * (len(key) + 1)) == b"[masked:private-key]\n" * 5
+
+
 def test_a_file_is_copied_masked_and_what_was_masked_is_counted(tmp_path: Path) -> None:
     source, target = tmp_path / "output", tmp_path / "masked"
     first, second = ANYWHERE[0], ANYWHERE[5]
