@@ -1,35 +1,104 @@
 """The end of an execution: what ran, how long, what failed and why, and the next command to type."""
 
-from git_pliny.cli import messages, output, overview
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+from git_pliny.cli import messages, output, overview, render
+from git_pliny.cli.choosing import OUTER
 from git_pliny.cli.invocation import Invocation
+from git_pliny.cli.streams import unless_lost
 from git_pliny.errors import AgentFailedError, InterruptedRunError
 from git_pliny.executor.coordinator import End, Ending
 from git_pliny.executor.options import Order
 from git_pliny.model import graph
-from git_pliny.model.duration import render_duration
 from git_pliny.model.fold import Fold
+from git_pliny.model.session import AgentRecord, AgentStatus, Session
 
-_RESUME = "git pliny execute --resume"
 _WIDTH = 60
+_MOST_ROWS = 60
+_MOST_FAILURES = 10
+_MOST_NAMES = 5
 
 
-def finish(here: Invocation, ending: Ending, state: Fold, *, as_json: bool) -> None:
-    """Show the folded session, and end in the way the execution did; raises what gives the exit status."""
+def finish(here: Invocation, order: Order, ending: Ending, state: Fold, *, as_json: bool) -> None:
+    """Show the folded session, and end in the way the execution did; raises what gives the exit status.
+
+    The exit status tells how the plan ended, even to a user whose pager or `head` has left.
+    """
     session = state.session()
     if not as_json:
-        overview.show_agents(here, session)
-        overview.show_failures(state, session)
+        with unless_lost(sys.stdout):
+            _show(here, state, session)
+            sys.stdout.flush()
     match ending.end:
         case End.FAILED:
-            failed = ", ".join(session.failed_agents[:5]) or "an agent"
-            raise AgentFailedError(f"the session failed: {failed}", hint=f"mend it, then: {_RESUME}")
+            raise AgentFailedError(_failed(session), hint=f"mend it, then: {_resume(here, session)}")
         case End.INTERRUPTED:
-            raise InterruptedRunError("interrupted; nothing that completed is lost", hint=_RESUME)
+            raise InterruptedRunError("interrupted; nothing that completed is lost", hint=_resume(here, session))
         case End.PAUSED:
-            messages.note(f"paused: {ending.reason}; to go on: {_RESUME}")
+            lines = [f"paused: {ending.reason}", *_ways_on(order, session, _resume(here, session))]
         case End.COMPLETED:
-            took = render_duration(session.metrics.duration_s)
-            messages.note(f"completed: {len(session.completed_agents)} agents in {took}")
+            lines = [f"completed: {_done(order, session)}", "hint: see what changed: git pliny checkpoint diff start"]
+    with unless_lost(sys.stderr):
+        messages.note("\n".join(lines))
+
+
+def _show(here: Invocation, state: Fold, session: Session) -> None:
+    """What ran: agent by agent, or phase by phase where nobody would read all of them; and what failed."""
+    if len(session.agents) <= _MOST_ROWS:
+        overview.show_agents(here, session)
+    else:
+        heading, rows = ("phase", "agents", "time", "cost"), list(_phases(session))
+        output.data()
+        output.table(heading, render.fit(here, heading, rows, flexible=1), paint=render.painter(here))
+    overview.show_failures(state, session, most=_MOST_FAILURES)
+
+
+def _phases(session: Session) -> Iterator[tuple[str, str, str, str]]:
+    phases: dict[str, list[AgentRecord]] = {}
+    for record in session.agents.values():
+        phases.setdefault(record.phase, []).append(record)
+    for phase, records in phases.items():
+        counts = Counter(record.status for record in records)
+        agents = ", ".join(f"{counts[status]} {status.value}" for status in AgentStatus if counts[status])
+        costs = [record.cost_usd for record in records if record.cost_usd is not None]
+        took = sum(record.duration_s or 0.0 for record in records)
+        yield phase, agents, render.duration(took), render.cost(sum(costs) if costs else None)
+
+
+def _failed(session: Session) -> str:
+    failed = session.failed_agents
+    names = ", ".join(failed[:_MOST_NAMES]) or "an agent"
+    more = f" and {len(failed) - _MOST_NAMES} more" if len(failed) > _MOST_NAMES else ""
+    return f"the session failed: {names}{more}"
+
+
+def _done(order: Order, session: Session) -> str:
+    """How much was done in the whole session, and in which time."""
+    skipped = sum(record.status is AgentStatus.SKIPPED for record in session.agents.values())
+    parts = [render.plural(len(session.completed_agents), "agent")]
+    parts += [f"{skipped} skipped"] if skipped else []
+    parts += [render.plural(session.round, "round")] if order.plan.rounds else []
+    return f"{', '.join(parts)} in {render.duration(session.metrics.duration_s)}"
+
+
+def _resume(here: Invocation, session: Session) -> str:
+    """The command that goes on with this session; inside an agent it is not the current one."""
+    which = f"--session {render.short(session.id)}" if here.environ.get(OUTER) else "--resume"
+    return f"git pliny execute {which}"
+
+
+def _ways_on(order: Order, session: Session, resume: str) -> list[str]:
+    """What is left, and the commands that go on with it."""
+    plan = order.plan
+    undone = {name for name, record in session.agents.items() if not record.status.done}
+    left = [phase.name for phase in plan.phases if not undone.isdisjoint(phase.agents)]
+    if not left:  # a plan that judges itself, and asks for another round
+        return [f"hint: one more round: {resume} --iterations {session.round + 1}"]
+    agents, phases = render.plural(len(undone & set(plan.agents)), "agent"), render.clip(", ".join(left), _WIDTH)
+    ways = [f"left to do: {agents} of {phases}", f"hint: go on: {resume}"]
+    return [*ways, f"hint: to the end: {resume} --continuous"] if plan.manifest else ways
 
 
 def show_plan(order: Order, state: Fold | None, *, as_json: bool) -> None:

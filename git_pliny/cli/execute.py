@@ -151,7 +151,7 @@ def execute_command(
         show_plan(order, state, as_json=as_json)
         return
     ending, final = _execute(here, bench, order, asked, state, as_json=as_json)
-    finish(here, ending, final, as_json=as_json)
+    finish(here, order, ending, final, as_json=as_json)
 
 
 def _order(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None) -> Order:

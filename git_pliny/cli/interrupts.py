@@ -2,10 +2,12 @@
 
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator
 from types import FrameType
 
 from git_pliny.cli import messages
+from git_pliny.cli.streams import unless_lost
 from git_pliny.executor.workers import Interrupt, Workers
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,8 +23,9 @@ def interrupting(workers: Workers) -> Iterator[None]:
         seen += 1
         workers.interrupt(Interrupt.POLITE if seen == 1 else Interrupt.AT_ONCE)
         if seen == 1 and number == signal.SIGINT:
-            messages.note("interrupted: the agents are asked to end; once more to end them at once")
+            _tell("interrupted: the agents are asked to end; once more to end them at once")
         elif seen > 1:
+            _tell("the agents are ended at once")
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited where our parent ignored it: exit statuses would be lost
@@ -35,3 +38,9 @@ def interrupting(workers: Workers) -> Iterator[None]:
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def _tell(text: str) -> None:
+    """A line, unless the signal came amid a write to the same stream: Python refuses to begin another one then."""
+    with unless_lost(sys.stderr), contextlib.suppress(RuntimeError):
+        messages.note(text)

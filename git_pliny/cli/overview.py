@@ -69,9 +69,9 @@ def show_agents(here: Invocation, session: Session) -> None:
         output.table(heading, render.fit(here, heading, rows, flexible=1), paint=render.painter(here))
 
 
-def show_failures(state: Fold, session: Session) -> None:
-    """Print what failed and why, and where the output is."""
-    for name in session.failed_agents:
+def show_failures(state: Fold, session: Session, *, most: int | None = None) -> None:
+    """Print what failed and why, and where the output is; of more than `most` failures, how many more there are."""
+    for name in session.failed_agents[:most]:
         error = session.agents[name].error
         output.data()
         what = "it left no error" if error is None else f"{error.category}: {error.message.strip()}"
@@ -81,6 +81,9 @@ def show_failures(state: Fold, session: Session) -> None:
         if ended := state.agents[name].last_end():
             place = f"{encode(name)}/{ended.key.attempt}-{ended.key.run}.log"
             output.data(f"    git show {sessions.ARTIFACTS}{session.id}:outputs/{place}")
+    if most is not None and len(session.failed_agents) > most:
+        more = render.plural(len(session.failed_agents) - most, "more failure")
+        output.data(f"\n{more}: git pliny session show {render.short(session.id)}")
 
 
 def show_checkpoints(here: Invocation, state: Fold) -> None:
