@@ -1,0 +1,202 @@
+"""What the last lines of a failed program's output say: read from the last one up, until a line names the cause.
+
+The further up a line stands the less it counts, and work that went on after it ends its say. Nothing here is certain:
+it is a reading of words, made so that what is no evidence is not taken for some.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from git_pliny.model.failure_lines import Form, Line, is_chain, is_traceback, line_of, lines_of
+from git_pliny.model.failure_match import meaning_of_line
+from git_pliny.model.failure_meanings import (
+    AUTH,
+    DATA,
+    NETWORK,
+    PERMISSION,
+    PROGRAM,
+    QUOTA,
+    RATE,
+    SETTING,
+    TEMPORARY,
+    TIMEOUT,
+    Meaning,
+    Weight,
+)
+from git_pliny.model.failure_names import BUGS, last_part, meaning_of_name
+from git_pliny.model.failure_status import meaning_of_json
+
+_MOST_LINES, _MOST_CHARACTERS = 100, 8_000
+"""How much of the output is read."""
+
+_REACH = {Weight.SURE: 20, Weight.PLAIN: 8}
+"""How far from the end an expression still counts: the cost of what stands below it."""
+_COST = {Form.TRACE: 0, Form.PROGRESS: 8, Form.ERROR: 3, Form.WARNING: 2, Form.IGNORED: 1, Form.OTHER: 1}
+_UNEXPLAINED = 4
+"""What an exception of no known meaning costs: what stands above it is probably not its cause."""
+_NEAR = 12
+"""How many lines belong together: an answer in JSON, the frames of one trace."""
+
+_WRAPPED = 4
+"""How many lines a message may be wrapped over."""
+
+_SOON_S, _LONGEST_S = 3600.0, 86_400.0
+"""A quota that is refilled sooner than the first is a rate limit; a wait longer than the second is no wait."""
+
+_VAGUE = (TIMEOUT, TEMPORARY, PERMISSION)
+"""Meanings of words than which an exception's name says more."""
+_OF_BUGS = {"TypeError": (NETWORK, AUTH), "SyntaxError": (DATA,), "FileNotFoundError": (SETTING,)}
+"""What the message of an error of the program itself is believed: `TypeError: fetch failed`."""
+
+_EXCEPTION = re.compile(
+    r"(?:(?i:uncaught |unhandled |exception in thread \"[^\"]{0,80}\" |caused by: |unexpected error: "
+    r"|error: |\[?cause\]?: ))*"
+    r"((?:[A-Za-z_][\w$]{0,80}\.){0,12}(?:_?[A-Z][\w$]{0,80}(?:Error|Exception|Timeout|Expired|Exceeded"
+    r"|Disconnected|Read|Exhausted)"
+    r"|gaierror|herror)|(?:[a-z_]\w{0,80}\.){1,12}(?:timeout|[A-Z]\w{1,80}))(?=$|: | \[|:$| \()"
+)
+_RUBY = re.compile(r"\(((?:[A-Z]\w{0,80}::){1,8}[A-Z]\w{1,80})\)$")
+_VARIABLE = re.compile(
+    r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b['\"`)]*:? (?:(?:is|was|are|environment variable|env var) ){0,2}"
+    r"(?:not set|must be set|required|missing|unset|not defined|undefined|unbound variable"
+    r"|parameter (?:null )?(?:or )?not set)"
+)
+_KEY = re.compile(r"KeyError: '[A-Z][A-Z0-9_]+[A-Z0-9]'$")
+_ASKED = re.compile(
+    r"(?:retry[-_ ]?after|again (?:in|after)|retry (?:in|after)|retrydelay|resets? in|please wait"
+    r"|available in|wait for)"
+    r"['\"]? ?[:=]? ?['\"]?(?:about )?((?:\d[\d.]{0,12} ?(?:[a-z]{1,12})?,? ?(?:and )?){1,4})"
+)
+_SPAN = re.compile(r"(\d+(?:\.\d+)?) ?(ms|milli|[smhd]?)")
+_UNITS = {"ms": 0.001, "milli": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+class Finding(NamedTuple):
+    """What was understood, and from which line."""
+
+    meaning: Meaning
+    line: str
+    retry_after_s: float | None = None
+
+
+class _Place(NamedTuple):
+    """A line among the others; `name` is that of the exception whose message it is."""
+
+    texts: Sequence[str]
+    at: int
+    line: Line
+    name: str | None
+
+
+class Reading(NamedTuple):
+    """`finding` is None where nothing speaks for more than a failure of the tool; `telling` is the line to show."""
+
+    finding: Finding | None
+    telling: str
+
+
+def read(tail: str) -> Reading:
+    """The reading of the last lines of an output."""
+    texts = lines_of(tail, most=_MOST_LINES, budget=_MOST_CHARACTERS)
+    index, meaning = _walk(texts)
+    telling = texts[index].strip() if index is not None else _telling(texts)
+    if meaning is None or index is None:
+        return Reading(None, telling)
+    delay = delay_in(" ".join(text.strip().lower() for text in texts[index : index + _WRAPPED]))
+    if meaning == QUOTA and delay is not None and delay <= _SOON_S:
+        meaning = RATE
+    return Reading(Finding(meaning, telling, delay if meaning.recoverable else None), telling)
+
+
+def delay_in(text: str) -> float | None:
+    """The seconds that a message asks to wait (`try again in 9m38s`, `retry-after: 7`); `text` is in lower case."""
+    asked = _ASKED.search(text)
+    if asked is None:
+        return None
+    delay = sum(float(number) * _UNITS[unit] for number, unit in _SPAN.findall(asked[1]))
+    return delay if 0 < delay <= _LONGEST_S else None
+
+
+def _walk(texts: Sequence[str]) -> tuple[int | None, Meaning | None]:
+    """The line that decides, and what it means; (line, None): it says that the tool itself failed."""
+    distance, unexplained, below = 0, None, Form.OTHER
+    for index in range(len(texts) - 1, -1, -1):
+        line = line_of(texts[index])
+        if line.form is Form.SETTLED:
+            return index, None
+        if unexplained is not None and is_traceback(line) and not _chained(texts, index):
+            return unexplained, None
+        thrown = _EXCEPTION.match(line.text, line.start) or _RUBY.search(line.text)
+        name = thrown[1] if thrown else None
+        meaning = _meaning(_Place(texts, index, line, name), distance)
+        if meaning is not None:
+            return index, meaning
+        if name is not None and last_part(name) in BUGS:
+            return index, None
+        if name is not None and unexplained is None:
+            unexplained = index
+        distance += _UNEXPLAINED if name else 0 if _is_source(texts, index) else _cost(line.form, below)
+        if distance > _REACH[Weight.SURE]:
+            break
+        below = line.form
+    return unexplained, None
+
+
+def _cost(form: Form, below: Form) -> int:
+    """How much further from the end the lines above one are for it; one error over several lines is one."""
+    return 1 if form is below is Form.ERROR else _COST[form]
+
+
+def _meaning(place: _Place, distance: int) -> Meaning | None:
+    line, name = place.line, place.name
+    near = distance <= _REACH[Weight.PLAIN]
+    if name is not None and last_part(name) in BUGS:
+        return _of_bug(place) if near else None
+    said = meaning_of_line(line, plain=near, thrown=name is not None)
+    named = meaning_of_name(name) if name is not None and near else None
+    if said is not None and (near or line.form is not Form.WARNING):
+        return named if named is not None and said in _VAGUE else said
+    if named is not None or not near or line.form is Form.IGNORED:
+        return named
+    return SETTING if _VARIABLE.search(line.text) else _of_json(place)
+
+
+def _of_json(place: _Place) -> Meaning | None:
+    """What the status in an error's answer in JSON says, where that answer is spread over lines."""
+    meaning = meaning_of_json(place.line.low[place.line.start :])
+    above = place.texts[max(0, place.at - _NEAR) : place.at + 1]
+    return meaning if meaning is not None and any("error" in text.lower() for text in above) else None
+
+
+def _of_bug(place: _Place) -> Meaning | None:
+    """Some errors of the program itself name an outer cause all the same."""
+    line = place.line
+    if _KEY.search(line.text):
+        return SETTING
+    said = meaning_of_line(line, plain=True)
+    if said in _OF_BUGS.get(last_part(place.name or ""), ()):
+        return said
+    if "FileNotFoundError" not in line.text:
+        return None
+    frames = place.texts[max(0, place.at - _NEAR) : place.at]
+    return PROGRAM if any("subprocess.py" in text for text in frames) else None
+
+
+def _chained(texts: Sequence[str], index: int) -> bool:
+    """Whether the traceback that begins here continues another one above it."""
+    above = [text for text in texts[max(0, index - 3) : index] if text.strip()]
+    return bool(above) and is_chain(above[-1])
+
+
+def _is_source(texts: Sequence[str], index: int) -> bool:
+    """Whether the line is the source line that a Python traceback shows below a frame."""
+    return index > 0 and texts[index].startswith("    ") and texts[index - 1].lstrip().startswith('File "')
+
+
+def _telling(texts: Sequence[str]) -> str:
+    """The line to show where none decides: the last error, else the last that is more than a frame."""
+    last = [line_of(text) for text in [text for text in texts if text.strip()][-_NEAR:]]
+    errors = [line for line in last if line.form is Form.ERROR]
+    others = [line for line in last if line.form is not Form.TRACE]
+    return (errors or others or last)[-1].text.strip() if last else ""

@@ -1,0 +1,12 @@
+"""The expressions by which a line of output tells its cause, in the order in which they are tried.
+
+The first one that fits a line decides it, so what is permanent stands above what passes (a used-up quota above a rate
+limit) and what is special above what is general (a lock above a timeout). The patterns are for text in lower case; they
+have no nested repetition and only bounded gaps, so that no output can make them slow.
+"""
+
+from git_pliny.model.failure_machine import MACHINE
+from git_pliny.model.failure_meanings import Words
+from git_pliny.model.failure_services import SERVICES
+
+WORDS: tuple[Words, ...] = (*SERVICES, *MACHINE)
