@@ -56,6 +56,11 @@ find_python() {
 
 find_git() {
     command -v git >/dev/null 2>&1 || fail "the program 'git' was not found" "$(how_to_get git git)"
+    version=$(git --version | sed 's/^[^0-9]*//; s/[^0-9.].*//')
+    minor=${version#*.}
+    if [ "${version%%.*}" -lt 2 ] || { [ "${version%%.*}" = 2 ] && [ "${minor%%.*}" -lt 34 ]; }; then
+        fail "git $version is too old: 2.34 or newer is needed" "$(how_to_get git 'a newer git')"
+    fi
 }
 
 # The command that installs a package here, or a sentence where no package manager is known.

@@ -187,8 +187,16 @@ def test_a_missing_git_is_said(home: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
 
 
+def test_a_git_that_is_too_old_is_said(home: Path, tmp_path: Path) -> None:
+    path = only(tmp_path / "bin", "sed")
+    script(tmp_path / "bin" / "git", "echo 'git version 2.33.8 (Apple Git-1)'")
+    done = install("--prefix", tmp_path / "p", home=home, PATH=path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: git 2.33.8 is too old: 2.34 or newer is needed\nhint: ")
+
+
 def test_a_missing_python_is_said(home: Path, tmp_path: Path) -> None:
-    path = only(tmp_path / "bin", "git")
+    path = only(tmp_path / "bin", "git", "sed")
     script(tmp_path / "bin" / "python3", "exit 1  # as an older one would say of sys.version_info")
     done = install("--prefix", tmp_path / "p", home=home, PATH=path)
     assert done.returncode == 1
