@@ -193,8 +193,9 @@ def _set_back(
         return
     for ended in agent.ends:
         ended.counts = (ended.counts or ended.key in again) and ended.key not in back
-    last = agent.ends[-1]
-    state.set_status(name, last.end.status if last.counts else AgentStatus.ROLLED_BACK)
+    undone = any(ended.key in again for ended in agent.ends)
+    last = agent.last_end() if undone else agent.ends[-1]
+    state.set_status(name, last.end.status if last and last.counts else AgentStatus.ROLLED_BACK)
 
 
 _RULES: dict[str, Callable[[Fold, Entry], Any]] = {

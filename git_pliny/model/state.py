@@ -49,8 +49,8 @@ class AgentState(msgspec.Struct):
 
     def record(self) -> AgentRecord:
         """The agent as the session shows it."""
-        last = self.ends[-1] if self.ends else None
-        shown = last if last and self.status is last.end.status and last.counts else None
+        last = self.last_end()
+        shown = last if last and self.status is last.end.status else None
         return AgentRecord(
             phase=self.phase,
             status=self.status,

@@ -13,7 +13,7 @@ from git_pliny.errors import NotFoundError, WouldOverwriteError
 from git_pliny.git.restore import Restore, Target, apply_restore, check_restore, plan_restore
 from git_pliny.git.snapshot import Snapshot, capture
 from git_pliny.model.events import Event, EventType, Line
-from git_pliny.model.fold import CheckpointState, Fold
+from git_pliny.model.fold import AgentState, CheckpointState, Fold
 from git_pliny.model.payloads import AttemptKey
 from git_pliny.model.session import SessionStatus
 from git_pliny.model.visible import visible
@@ -127,11 +127,14 @@ def _data(state: Fold, done: Rollback, *, undo: bool) -> dict[str, Any]:
 
 def _status_after(state: Fold, done: Rollback) -> SessionStatus:
     """Completed where everything is, as after an undo; else the session can go on."""
-    back = {key.agent for key in done.set_back}
-    again = {key.agent for key in done.restored}
-    statuses = [agent.status.done or name in again for name, agent in state.agents.items() if name not in back]
-    whole = bool(statuses) and not back and all(statuses)
+    back = {key.agent for key in done.set_back} - {key.agent for key in done.restored}
+    whole = bool(state.agents) and not back and all(_is_done(agent, done) for agent in state.agents.values())
     return SessionStatus.COMPLETED if whole else SessionStatus.PAUSED
+
+
+def _is_done(agent: AgentState, done: Rollback) -> bool:
+    again = [ended for ended in agent.ends if ended.key in done.restored]
+    return again[-1].end.status.done if again else agent.status.done
 
 
 def _before(made: Sequence[CheckpointState], ts: str | None) -> CheckpointState | None:

@@ -54,6 +54,28 @@ def test_a_rollback_can_be_undone_and_redone(scratch: Scratch) -> None:
         assert names(scratch) == {"a.txt"}
 
 
+def test_an_undo_after_what_ran_meanwhile_counts_the_earlier_attempt_again(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a"))
+        work(run, scratch, "a")
+        rollback.roll_back(run, rollback.find_checkpoint(run, "start"), keep_head=False)
+        run.append(started("a", 2), ended("a", 2, "failed"))
+        rollback.roll_back(run, rollback.last_rollback(run.state), keep_head=False, undo=True)
+        assert names(scratch) == {"a.txt"}
+        assert run.state.session().agents["a"].status is AgentStatus.COMPLETED
+        assert run.state.session().agents["a"].ended_at is not None
+        assert run.state.status is SessionStatus.COMPLETED
+
+
+def test_an_undo_that_brings_a_failed_agent_back_does_not_complete_the_session(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a"), started("a"), ended("a", 1, "failed"))
+        rollback.roll_back(run, rollback.find_checkpoint(run, "start"), keep_head=False)
+        rollback.roll_back(run, rollback.last_rollback(run.state), keep_head=False, undo=True)
+        assert run.state.session().agents["a"].status is AgentStatus.FAILED
+        assert run.state.status is SessionStatus.PAUSED
+
+
 def test_before_and_after_find_checkpoints_around_agents_and_phases(scratch: Scratch) -> None:
     with new_session(scratch) as run:
         run.append(plan_of("a", "b"))
