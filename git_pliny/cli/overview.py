@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from git_pliny.cli import output, render
+from git_pliny.cli import messages, output, render
 from git_pliny.cli.invocation import Invocation
 from git_pliny.git.repository import Repository
 from git_pliny.model.events import parse_time
@@ -14,6 +14,7 @@ from git_pliny.store import sessions
 _LONGEST_MESSAGE = 1000
 _CHECKPOINTS_SHOWN = 10
 _COMMIT_SHOWN = 12
+_START = 'git pliny execute, or: git pliny session start "NAME"'
 
 
 def state_of(repository: Repository, session: Session) -> str:
@@ -33,14 +34,28 @@ def next_step(repository: Repository, session: Session) -> str | None:
     return f"git pliny session resume {name}"
 
 
+def progress(session: Session) -> str:
+    """How many of its agents are done."""
+    return render.progress(sum(record.status.done for record in session.agents.values()), len(session.agents))
+
+
+def say_no_sessions() -> None:
+    """For a repository without any."""
+    messages.note(f"no sessions yet\nhint: {_START}")
+
+
+def say_no_current_session() -> None:
+    """For a worktree without one."""
+    messages.note(f"no current session\nhint: {_START}")
+
+
 def facts(here: Invocation, repository: Repository, session: Session) -> Iterator[tuple[str, str]]:
     """What a session is and where it stands, a line each."""
     metrics = session.metrics
     yield "session", session.id
     yield "name", session.name
     yield "status", state_of(repository, session)
-    done = sum(record.status.done for record in session.agents.values())
-    yield "progress", render.progress(done, len(session.agents))
+    yield "progress", progress(session)
     if session.current_phase is not None:
         yield "phase", session.current_phase + (f", round {session.round}" if session.round > 1 else "")
     if session.framework is not None:

@@ -79,6 +79,6 @@ def _row(here: Invocation, repository: Repository, listed: listing.Listed, curre
 def _say_what_is_missing(here: Invocation, found: int, shown: int, number: int | None) -> None:
     """Why a list is empty, or shorter than a reader at a terminal would think."""
     if not found:
-        messages.note('no sessions yet\nhint: git pliny session start "NAME"')
+        overview.say_no_sessions()
     elif shown < found and number is None and (here.stdout_is_terminal or not shown):
         messages.note(f"{render.plural(found - shown, 'archived session')}: git pliny session list --all")
