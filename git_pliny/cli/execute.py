@@ -26,7 +26,7 @@ from git_pliny.executor.desk import Desk
 from git_pliny.executor.options import Options, Order
 from git_pliny.executor.workers import Workers
 from git_pliny.git.process import without_local_variables
-from git_pliny.model.codec import encode_plan
+from git_pliny.model.codec import encode_masked
 from git_pliny.model.fold import Fold
 from git_pliny.model.settings import CheckpointWhen, Settings
 from git_pliny.plans.loading import LoadedPlan, load
@@ -118,9 +118,9 @@ def execute_command(
 ) -> None:
     """Run a plan, or go on with one that is unfinished.
 
-    The plan is pliny.yaml in the repository root, else plan/plan_manifest.json, or the file given with --plan. What runs
-    is the session given with --session, else the current session where it is unfinished, else a new one. Agents that
-    completed are not run again; kill it at any moment, and the same command goes on.
+    The plan is pliny.yaml in the repository root, else plan/plan_manifest.json, or the file given with --plan. What
+    runs is the session given with --session, else the current session where it is unfinished, else a new one. Agents
+    that completed are not run again; kill it at any moment, and the same command goes on.
     """
     if parallel and sequential:
         raise UsageError("--parallel and --sequential exclude each other", hint="leave one of them out")
@@ -176,7 +176,7 @@ def _order(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None
         environ=without_local_variables(here.environ),
         masking=bench.masker,
         monotonic=time.monotonic,
-        rng=random.Random(),
+        rng=random.Random(),  # noqa: S311 - jitter of retries, no secret
     )
 
 
@@ -218,7 +218,7 @@ def _load(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None)
 def _execute(
     here: Invocation, bench: Workbench, order: Order, asked: _Asked, state: Fold | None, *, as_json: bool
 ) -> tuple[Ending, Fold]:
-    plan_json = bench.masker.mask_bytes(encode_plan(order.plan))
+    plan_json = encode_masked(order.plan, bench.masker.mask_value)
     workers = Workers(order.settings.execution.jobs)
     with (
         interrupting(workers),

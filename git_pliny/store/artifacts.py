@@ -16,7 +16,6 @@ from git_pliny.git.writer import ObjectWriter, TreeNode
 from git_pliny.model.events import EventType, Line
 from git_pliny.model.names import encode
 
-_MARGIN = 16_384
 _BATCH = 16 * 1024 * 1024
 _AT = "@"  # no encoded name contains it
 _ENDS = (EventType.AGENT_END, EventType.ERROR)
@@ -25,7 +24,16 @@ _ENDS = (EventType.AGENT_END, EventType.ERROR)
 class Masking(Protocol):
     """Takes secrets out of text before it is stored."""
 
+    @property
+    def reach(self) -> int:
+        """How many bytes around a place may decide what is a secret there."""
+        ...
+
     def mask_bytes(self, data: bytes) -> bytes: ...
+
+    def mask_slice(self, data: bytes, start: int, stop: int) -> bytes:
+        """`data[start:stop]` as it reads where all of `data` is masked."""
+        ...
 
 
 class Bounds(NamedTuple):
@@ -131,23 +139,24 @@ def _mode(file: Path) -> int:
 def bounded(file: Path, bounds: Bounds) -> bytes | None:
     """A regular file's content, masked; head and tail with what was cut, where it is over the limit; else None.
 
-    A little more than the limit is masked and only then cut, so that a secret on the border is whole when it is looked
-    at.
+    What surrounds the border is looked at as well, so that no half of a secret is stored.
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as opened:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            return None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        return None
+    with open(descriptor, "rb") as opened:  # noqa: PTH123 - a descriptor
         if found.st_size <= bounds.limit:
             return bounds.masking.mask_bytes(opened.read(bounds.limit))
-        half = bounds.limit // 2
-        head = bounds.masking.mask_bytes(opened.read(half + _MARGIN))[:half]
-        opened.seek(max(found.st_size - half - _MARGIN, 0))
-        tail = bounds.masking.mask_bytes(opened.read(half + _MARGIN))
-    tail = tail[max(len(tail) - half, 0) :]
+        half, reach = bounds.limit // 2, bounds.masking.reach
+        start = opened.read(half + reach)
+        opened.seek(max(found.st_size - half - reach, 0))
+        end = opened.read(half + reach)
+    head = bounds.masking.mask_slice(start, 0, min(half, len(start)))
+    tail = bounds.masking.mask_slice(end, max(len(end) - half, 0), len(end))
     cut = f"\n[... {found.st_size - 2 * half} bytes were cut here; the whole is kept locally ...]\n"
     return head + cut.encode() + tail
