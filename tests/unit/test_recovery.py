@@ -155,9 +155,9 @@ def test_a_session_killed_before_its_first_checkpoint_gets_it_on_resume(
     def killed(*_: object) -> None:
         raise KilledError
 
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
+    with monkeypatch.context() as patch:
         patch.setattr("git_pliny.store.run.capture", killed)
-        with new_session(scratch):
+        with pytest.raises(KilledError), new_session(scratch):
             pass
     (session,) = sessions.session_ids(scratch.repository)
     assert sessions.load(scratch.repository, session).name == "n"
