@@ -1,0 +1,63 @@
+"""`git pliny session start`, `resume` and `archive`."""
+
+from typing import Annotated
+
+from git_pliny.cli import messages, output
+from git_pliny.cli.choosing import OUTER
+from git_pliny.cli.declare import argument
+from git_pliny.cli.execute import execute_command
+from git_pliny.cli.invocation import Invocation
+from git_pliny.cli.options import Json, SessionArgument
+from git_pliny.cli.workbench import open_workbench
+from git_pliny.errors import UsageError
+from git_pliny.git.repository import discover
+from git_pliny.model.events import Event, EventType
+from git_pliny.model.session import SessionStatus
+from git_pliny.store import sessions
+from git_pliny.store.opening import Desired, create, make_current, resume
+
+Name = Annotated[str, argument(metavar="NAME", help="What the session is for, in words.", show_default=False)]
+
+_LONGEST_NAME = 200
+
+
+def start_command(here: Invocation, *, name: Name, as_json: Json = False) -> None:
+    """Start a session without running anything yet.
+
+    Prints its id. The workspace is kept as checkpoint start, and the session becomes the current one of this worktree:
+    the next execute runs in it.
+    """
+    bench = open_workbench(here)
+    desired = Desired(name=bench.masker.mask_text(name).strip()[:_LONGEST_NAME])
+    if not desired.name:
+        raise UsageError("a session needs a name", hint='git pliny session start "NAME"')
+    with create(bench.repository, desired, clock=bench.clock, bounds=bench.bounds) as run:
+        if not here.environ.get(OUTER):
+            make_current(bench.repository, run.session)
+    if as_json:
+        output.data_json(run.state.session())
+    else:
+        output.data(run.session)
+
+
+def resume_command(here: Invocation, *, session: SessionArgument = None, as_json: Json = False) -> None:
+    """Go on with a session that is unfinished.
+
+    The same as execute --session ID, which has more options: agents that completed are not run again, the one that was
+    cut off is.
+    """
+    found = sessions.resolve(discover(here.cwd, here.environ), session)
+    execute_command(here, session=found, as_json=as_json)
+
+
+def archive_command(here: Invocation, *, session: SessionArgument = None) -> None:
+    """Mark a session as archived.
+
+    It stays as it is, is no longer listed without --all, and is not executed any more.
+    """
+    bench = open_workbench(here)
+    found = sessions.resolve(bench.repository, session)
+    with resume(bench.repository, found, clock=bench.clock, bounds=bench.bounds) as (run, _):
+        if run.state.status is not SessionStatus.ARCHIVED:
+            run.append(Event(type=EventType.SESSION_ARCHIVE))
+    messages.note(f"archived session {found[:8]}: {run.state.name}")

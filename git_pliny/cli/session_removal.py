@@ -1,0 +1,87 @@
+"""`git pliny session delete` and `prune`."""
+
+from typing import Annotated
+
+from git_pliny.cli import messages, output, render
+from git_pliny.cli.asking import confirm
+from git_pliny.cli.declare import argument, option
+from git_pliny.cli.invocation import Invocation
+from git_pliny.cli.options import Json
+from git_pliny.cli.values import session_ids
+from git_pliny.cli.workbench import open_workbench
+from git_pliny.errors import BusyError
+from git_pliny.git.repository import discover
+from git_pliny.model.duration import parse_duration
+from git_pliny.model.events import render_time
+from git_pliny.model.fold import fold
+from git_pliny.store import leavings, listing, sessions
+from git_pliny.store.deletion import clear_local, delete
+
+Sessions = Annotated[
+    list[str],
+    argument(
+        metavar="ID",
+        help="A session: its id, the beginning of it, or its name.",
+        show_default=False,
+        autocompletion=session_ids,
+    ),
+]
+Force = Annotated[bool, option("--force", "-f", help="Do not ask.")]
+OlderThan = Annotated[
+    str | None,
+    option("--older-than", metavar="AGE", help="How old, like 30d; else the setting session.prune_after counts."),
+]
+DryRun = Annotated[bool, option("--dry-run", "-n", help="List what would be deleted, and delete nothing.")]
+
+
+def delete_command(here: Invocation, *, session: Sessions, force: Force = False) -> None:
+    """Delete a session with its checkpoints, audit trail and artifacts.
+
+    What remains is a tombstone, which keeps it from coming back from another clone. A session that is being worked on
+    is not deleted. At a terminal you are asked first.
+    """
+    repository = discover(here.cwd, here.environ)
+    for name in session:
+        found = sessions.resolve(repository, name)
+        state = fold(found, sessions.load_lines(repository, found))
+        what = f"session {render.short(found)} '{render.clip(state.name, 60)}'"
+        if not force:
+            count = render.plural(len(state.checkpoints), "checkpoint")
+            confirm(here, f"delete {what} with its {count} and its audit trail?", hint="git pliny session list")
+        delete(repository, found)
+        messages.note(f"deleted {what}")
+
+
+def prune_command(
+    here: Invocation, *, older_than: OlderThan = None, dry_run: DryRun = False, as_json: Json = False
+) -> None:
+    """Delete finished sessions that are older than a given age.
+
+    Finished are those that completed or were archived; the age is the time since their last entry. Outputs, journals
+    and locks that sessions left which are gone are removed, too.
+    """
+    bench = open_workbench(here)
+    age = parse_duration(older_than or bench.settings.session.prune_after)
+    before = render_time(int((here.now - age) * 1_000_000))
+    old = [
+        listed
+        for listed in listing.list_sessions(bench.repository)
+        if listed.status.finished and listed.last_activity < before
+    ]
+    pruned = []
+    for listed in old:
+        if not dry_run:
+            try:
+                delete(bench.repository, listed.id)
+            except BusyError as error:
+                messages.warning(error.message)
+                continue
+        pruned.append(listed)
+        messages.note(f"{'would delete' if dry_run else 'deleted'} session {render.short(listed.id)}: {listed.name}")
+    if not dry_run:
+        for gone in leavings.gone_sessions(bench.repository):
+            clear_local(bench.repository, gone)
+    if as_json:
+        output.data_json([listed.id for listed in pruned])
+    elif not pruned:
+        messages.note(f"no finished session is older than {older_than or bench.settings.session.prune_after}")

@@ -1,0 +1,109 @@
+"""Deleting a session: its refs go in one transaction, which leaves a tombstone, and then what is local goes.
+
+The tombstone says up to where the deleted trail went, so that a clone that knows no more of it can let go of it too,
+and one that knows more can tell. It depends on the entries alone: who deletes the same session writes the same bytes.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from git_pliny.errors import BusyError, GitError, NotFoundError
+from git_pliny.git.objects import ObjectReader
+from git_pliny.git.refs import RefMovedError, RefUpdate, delete_symbolic, list_refs, read_symbolic, update_refs
+from git_pliny.git.repository import Repository
+from git_pliny.model.events import Line
+from git_pliny.model.fold import fold
+from git_pliny.model.session import AuditHead, as_json
+from git_pliny.store import journal, locks, sessions
+
+TOMBSTONES = "refs/pliny/tombstones/"
+
+_TRIES = 10
+_DIGITS = 18
+
+
+class _Tombstone(msgspec.Struct):
+    """As far as it is read back."""
+
+    audit: AuditHead
+
+
+def delete(repository: Repository, session: str) -> None:
+    """Delete a session; BusyError where a process works on it."""
+    with _held(repository, session):
+        _delete_refs(repository, session)
+        clear_local(repository, session)
+    if read_symbolic(repository, sessions.CURRENT) == sessions.SESSIONS + session:
+        delete_symbolic(repository, sessions.CURRENT)
+
+
+def clear_local(repository: Repository, session: str) -> None:
+    """Remove what lies outside git's objects and refs: journals, outputs, locks."""
+    for name in ("journal", "output"):
+        shutil.rmtree(repository.local / name / session, ignore_errors=True)
+    for lock in (sessions.lock_path(repository, session), _flush_lock(repository, session)):
+        with contextlib.suppress(OSError):
+            lock.unlink()
+
+
+@contextlib.contextmanager
+def _held(repository: Repository, session: str) -> Iterator[None]:
+    """The session's lock, while no run, not even a short one inside an agent, writes to it."""
+    busy = BusyError(f"session {session[:8]} is being worked on", hint=f"git pliny audit view --follow {session[:8]}")
+    try:
+        lock = locks.acquire(sessions.lock_path(repository, session))
+    except locks.LockTakenError as error:
+        raise busy from error
+    try:
+        with locks.held(_flush_lock(repository, session)):
+            if any(map(journal.is_alive, journal.journal_files(repository.local, session))):
+                raise busy
+            yield
+    finally:
+        lock.release(remove=True)
+
+
+def _flush_lock(repository: Repository, session: str) -> Path:
+    return repository.local / "locks" / f"{session}.flush"
+
+
+def _delete_refs(repository: Repository, session: str) -> None:
+    single = [prefix + session for prefix in (sessions.SESSIONS, sessions.ARTIFACTS, sessions.NOTES)]
+    tombstone = TOMBSTONES + session
+    for _ in range(_TRIES):
+        if not sessions.exists(repository, session):
+            raise NotFoundError(f"there is no session '{session}'", hint="git pliny session list")
+        known = {ref.name: ref.oid for ref in list_refs(repository, *single, tombstone)}
+        known |= {ref.name: ref.oid for ref in list_refs(repository, f"{sessions.CHECKPOINTS}{session}/")}
+        made = RefUpdate(tombstone, _write_tombstone(repository, session), known.pop(tombstone, None))
+        gone = [RefUpdate(name, None, oid) for name, oid in known.items()]
+        with contextlib.suppress(RefMovedError):
+            update_refs(repository, [*gone, made], message="pliny session delete")
+            return
+    raise GitError(f"the refs of session {session[:8]} keep moving", hint="git pliny doctor")
+
+
+def is_covered(repository: Repository, session: str, lines: Iterable[Line]) -> bool:
+    """Whether a tombstone says that these entries were deleted."""
+    with ObjectReader(repository) as reader:
+        raw = reader.blob(TOMBSTONES + session)
+    try:
+        heads = msgspec.json.decode(raw or b"", type=_Tombstone).audit.heads
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    ends = {run: head.partition(":")[0] for run, head in heads.items()}
+    return all(_reaches(ends.get(line.entry.run, ""), line.entry.seq) for line in lines)
+
+
+def _reaches(end: str, seq: int) -> bool:
+    return end.isascii() and end.isdecimal() and len(end) <= _DIGITS and int(end) >= seq
+
+
+def _write_tombstone(repository: Repository, session: str) -> str:
+    heads = fold(session, sessions.load_lines(repository, session)).session().audit
+    text = as_json({"schema": 1, "id": session, "audit": heads})
+    return repository.git("hash-object", "-w", "--stdin", stdin=text, durable=True).decode().strip()
