@@ -28,7 +28,7 @@ def finish(here: Invocation, order: Order, ending: Ending, state: Fold, *, as_js
     """
     session = state.session()
     if not as_json:
-        with unless_lost(sys.stdout):
+        with unless_lost(sys.stdout, messages.warning):
             _show(here, state, session)
             sys.stdout.flush()
     match ending.end:
@@ -40,8 +40,7 @@ def finish(here: Invocation, order: Order, ending: Ending, state: Fold, *, as_js
             lines = [f"paused: {ending.reason}", *_ways_on(order, session, _resume(here, session))]
         case End.COMPLETED:
             lines = [f"completed: {_done(order, session)}", "hint: see what changed: git pliny checkpoint diff start"]
-    with unless_lost(sys.stderr):
-        messages.note("\n".join(lines))
+    messages.note("\n".join(lines))
 
 
 def _show(here: Invocation, state: Fold, session: Session) -> None:

@@ -77,7 +77,12 @@ class Frame:
 
     def lay_out(self, view: View, *, width: int, height: int) -> list[Text]:
         """The lines from top to bottom, at most one less than `height`, none wider than `width`."""
-        lines = [*self._agents(view.rows, width), *_more(view.hidden), self._status(view), self._progress(view, width)]
+        lines = [
+            *self._agents(view.rows, width),
+            *_more(view.hidden),
+            self._status(view, width),
+            self._progress(view, width),
+        ]
         kept = lines[len(lines) - min(len(lines), max(height - 1, 0)) :]
         for line in kept:
             line.truncate(width, overflow="crop")
@@ -113,18 +118,18 @@ class Frame:
         line.rstrip()
         return line
 
-    def _status(self, view: View) -> Text:
-        """Where in the plan it is, and what it is at."""
+    def _status(self, view: View, width: int) -> Text:
+        """Where in the plan it is, and what it is at; the checkpoint and the phase's title only where there is room."""
         place, phases = view.place
-        line = Text(f"phase {place} of {phases}: {visible(view.phase)}")
-        if view.phase_title:
-            line.append(f" ({visible(view.phase_title)})")
-        if view.round is not None:
-            line.append(f", round {view.round}")
-        line.append(f", {view.counts.get(Standing.RUNNING, 0)} of {self._jobs} jobs, {_whole(view.seconds)}")
-        if view.checkpoint:
-            line.append(f", checkpoint {visible(view.checkpoint)}")
-        return line
+        phase = f"phase {place} of {phases}: {visible(view.phase)}"
+        title = f" ({visible(view.phase_title)})" if view.phase_title else ""
+        turn = f", round {view.round}" if view.round is not None else ""
+        work = f"{turn}, {view.counts.get(Standing.RUNNING, 0)} of {self._jobs} jobs, {_whole(view.seconds)}"
+        checkpoint = f", checkpoint {visible(view.checkpoint)}" if view.checkpoint else ""
+        room = width - cell_len(work)
+        fitting = (text for text in (phase + title, phase) if cell_len(text) <= room)
+        start = next(fitting, "") or self._clip(phase, room)
+        return Text(start + work + checkpoint if cell_len(start + work + checkpoint) <= width else start + work)
 
     def _progress(self, view: View, width: int) -> Text:
         """How much of the plan is done: a bar, the percentage, the numbers."""

@@ -2,24 +2,28 @@
 
 import contextlib
 import signal
-import sys
+import time
 from collections.abc import Iterator
 from types import FrameType
 
 from git_pliny.cli import messages
-from git_pliny.cli.streams import unless_lost
 from git_pliny.executor.workers import Interrupt, Workers
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ECHO_S = 0.3
+"""A terminal's `^C` reaches us and `git`, our parent, which hands it on: what comes that soon again is the same one."""
 
 
 @contextlib.contextmanager
 def interrupting(workers: Workers) -> Iterator[None]:
     """While the block runs, `^C`, TERM and HUP reach the coordinator; a third one is Python's own again."""
-    seen = 0
+    seen, last = 0, -_ECHO_S
 
     def handle(number: int, _: FrameType | None) -> None:
-        nonlocal seen
+        nonlocal seen, last
+        before, last = last, time.monotonic()
+        if last - before < _ECHO_S:
+            return
         seen += 1
         workers.interrupt(Interrupt.POLITE if seen == 1 else Interrupt.AT_ONCE)
         if seen == 1 and number == signal.SIGINT:
@@ -29,18 +33,18 @@ def interrupting(workers: Workers) -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited where our parent ignored it: exit statuses would be lost
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     for number in _SIGNALS:
-        if before[number] is not signal.SIG_IGN:
+        if handlers[number] is not signal.SIG_IGN:
             signal.signal(number, handle)
     try:
         yield
     finally:
-        for number, previous in before.items():
+        for number, previous in handlers.items():
             signal.signal(number, previous)
 
 
 def _tell(text: str) -> None:
     """A line, unless the signal came amid a write to the same stream: Python refuses to begin another one then."""
-    with unless_lost(sys.stderr), contextlib.suppress(RuntimeError):
+    with contextlib.suppress(RuntimeError):
         messages.note(text)

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self, TextIO
 
 from git_pliny.cli import messages
@@ -41,7 +41,7 @@ class LiveDisplay:
         self, here: Invocation, plan: Plan, *, jobs: int, stream: TextIO, monotonic: Callable[[], float]
     ) -> None:
         self._plan = plan
-        self._guard = threading.Lock()
+        self._guard, self._drawing = threading.Lock(), threading.Lock()
         self._board = Board(plan, monotonic)
         self._frame = Frame(look_of(here.environ, stream.encoding), jobs=jobs)
         self._foot = Foot(stream)
@@ -61,10 +61,11 @@ class LiveDisplay:
 
     def __enter__(self) -> Self:
         self._exit.enter_context(contextlib.redirect_stderr(self._above))
-        before = signal.signal(signal.SIGCONT, lambda *_: self._foot.forget())
-        self._exit.callback(signal.signal, signal.SIGCONT, before)
         self._exit.callback(self._close)
         self._thread.start()
+        if signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
+            signal.signal(signal.SIGTSTP, self._stop)
+            self._exit.callback(signal.signal, signal.SIGTSTP, signal.SIG_DFL)
         return self
 
     def __exit__(
@@ -77,13 +78,23 @@ class LiveDisplay:
         self._thread.join()
         self._foot.draw(self._above.take(whole=False), [], [], _SIZE.columns)
 
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        """`^Z`: others write below from now on; drawing goes on there after `fg`."""
+        with self._drawing:
+            self._foot.forget()
+            signal.signal(number, signal.SIG_DFL)
+            signal.pthread_kill(threading.get_ident(), number)
+            signal.signal(number, self._stop)
+
     def _keep_drawing(self) -> None:
         while not self._over.wait(_PERIOD_S):
-            self._draw()
+            with self._drawing:
+                self._draw()
 
     def _draw(self) -> None:
         above, size = self._above.take(), self._foot.size()
         if not self._foot.is_ours():
+            self._foot.forget()
             self._foot.draw(above, [], [], size.columns)
             return
         with self._guard:
@@ -115,7 +126,7 @@ class Foot:
             return True
 
     def forget(self) -> None:
-        """After we were stopped, others have written below: leave what is drawn, and draw anew."""
+        """Leave what is drawn, since others write below it, and draw anew the next time."""
         self._cells = ()
 
     def draw(self, above: str, lines: Sequence[str], cells: Sequence[int], width: int) -> None:

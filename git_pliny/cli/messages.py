@@ -2,6 +2,7 @@
 
 import sys
 
+from git_pliny.cli.streams import unless_lost
 from git_pliny.model.visible import visible
 
 
@@ -32,5 +33,6 @@ def confirmed(question: str) -> bool:
 
 def _write(text: str) -> None:
     sys.stdout.flush()  # what was printed before stands before it where both go to one place
-    sys.stderr.write(visible(text, multiline=True) + "\n")
-    sys.stderr.flush()
+    with unless_lost(sys.stderr):
+        sys.stderr.write(visible(text, multiline=True) + "\n")
+        sys.stderr.flush()

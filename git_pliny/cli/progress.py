@@ -27,13 +27,12 @@ class JsonLines:
     """The entries themselves, one a line, on standard output."""
 
     def entry(self, line: Line, state: Fold) -> None:  # noqa: ARG002 - the protocol's
-        with unless_lost(sys.stdout):
+        with unless_lost(sys.stdout, messages.warning):
             sys.stdout.buffer.write(line.raw + b"\n")
             sys.stdout.buffer.flush()
 
     def warn(self, text: str) -> None:
-        with unless_lost(sys.stderr):
-            messages.warning(text)
+        messages.warning(text)
 
 
 class PlainLines:
@@ -46,12 +45,10 @@ class PlainLines:
     def entry(self, line: Line, state: Fold) -> None:
         self._tally.take(line.entry, state)
         if text := describe(line.entry, self._plan):
-            with unless_lost(sys.stderr):
-                messages.note(f"[{self._tally.percent:3d}%] {text}")
+            messages.note(f"[{self._tally.percent:3d}%] {text}")
 
     def warn(self, text: str) -> None:
-        with unless_lost(sys.stderr):
-            messages.warning(text)
+        messages.warning(text)
 
 
 class Several:
