@@ -177,11 +177,26 @@ class Coordinator:
         if loop.interrupted is not None:
             return Ending(end=End.INTERRUPTED, reason=loop.interrupted.name)
         if loop.failed:
+            self._block_later(phase, loop.failed)
             data = {"status": "failed", "failed": loop.failed}
             self._desk.note(EventType.PHASE_END, phase=phase.name, data=data)
             return Ending(end=End.FAILED, reason=f"failed: {', '.join(loop.failed[:5])}")
         self._close_if_open(phase)
         return None
+
+    def _block_later(self, phase: Phase, failed: Sequence[str]) -> None:
+        """Say of what needs a failed agent in later phases that it is blocked; the phase's own are told already."""
+        order, agents = self._desk.order, self._desk.run.state.agents
+        phase_of = {agent.name: each.name for each, agent in order.plan.in_order()}
+        needs = {name: order.plan.agents[name].needs for name in phase_of}
+        cause = {name: name for name in failed}
+        for name in graph.order(needs):
+            by = next((cause[need] for need in needs[name] if need in cause), None)
+            if by is None or name in cause or agents[name].status.done:
+                continue
+            cause[name] = by
+            if phase_of[name] != phase.name and (order.options.only is None or name in order.options.only):
+                self._desk.note(EventType.AGENT_BLOCK, agent=name, phase=phase_of[name], data={"by": by})
 
     def _close_if_open(self, phase: Phase) -> None:
         """End a phase whose agents are done: its checkpoint, then its end; each only where a kill did not let it be."""
