@@ -1,13 +1,12 @@
 """The coordinator's desk: what it works with, and the one way in which entries get written and told."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from git_pliny.executor.options import Order
 from git_pliny.executor.progress import Reporter
 from git_pliny.executor.workers import Workers
-from git_pliny.model.events import Event, EventType, Line
+from git_pliny.model.events import Event, EventType
 from git_pliny.model.fold import CheckpointState
 from git_pliny.store.checkpoints import Occasion
 from git_pliny.store.run import Run
@@ -39,19 +38,21 @@ class Desk:
         """Make what waits durable, then tell the user."""
         if self.waiting:
             events, self.waiting = self.waiting, []
-            self._tell(self.run.append(*events))
+            self.run.append(*events)
+            self._tell()
 
     def checkpoint(self, occasion: Occasion) -> CheckpointState:
         """Snapshot the workspace; everything that waits is written first."""
         self.commit()
-        made, snapshot, lines = self.run.checkpoint(occasion)
-        self._tell(lines)
+        made, snapshot, _ = self.run.checkpoint(occasion)
+        self._tell()
         for path in snapshot.dirty_nested:
             self.reporter.warn(f"checkpoint {made.name} does not hold the changes inside {path}: commit them there")
         for path in snapshot.skipped_nested:
             self.reporter.warn(f"checkpoint {made.name} does not hold {path}, a repository without a commit")
         return made
 
-    def _tell(self, lines: Sequence[Line]) -> None:
-        for line in lines:
+    def _tell(self) -> None:
+        """Whatever the run has written, also before we got it: how the session was opened or repaired."""
+        for line in self.run.untold():
             self.reporter.entry(line, self.run.state)

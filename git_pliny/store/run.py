@@ -53,6 +53,7 @@ class Run:
         self._chain = Chain(session=session, run=self.id, after=latest)
         self._journal = journal.Journal(journal.journal_folder(repository.local, session) / f"{self.id}.jsonl")
         self._pending: list[Line] = []
+        self._untold: list[Line] = []
         self._noted = Noted(None, {})
         self._stale = not new
         self.state = fold(session, known)
@@ -85,8 +86,14 @@ class Run:
             self._chain.reset(mark)
             raise
         self._pending.extend(lines)
+        self._untold.extend(lines)
         for line in lines:
             apply(self.state, line)
+        return lines
+
+    def untold(self) -> Sequence[Line]:
+        """The lines that this run has written since the last call, for whoever shows them."""
+        lines, self._untold = self._untold, []
         return lines
 
     def adopt(self, lines: Sequence[Line]) -> None:
