@@ -1,0 +1,350 @@
+"""`git pliny execute`: what runs, in which order, and how it ends."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from scratch import Scratch
+from told import attempts, checkpoints, course, entries, noted, of_type, statuses
+
+COUNTING = """\
+touch "on/$PLINY_AGENT"
+tries=0
+while [ "$(ls on | wc -l)" -lt "$1" ] && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.01; done
+ls on | wc -l >> counts
+sleep 0.02
+rm "on/$PLINY_AGENT"
+"""
+
+
+def test_phases_and_sequential_agents_run_one_after_another(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+        agents:
+          b: {run: "echo b+ >> log; sleep 0.05; echo b- >> log"}
+          a: {run: "echo a+ >> log; sleep 0.05; echo a- >> log"}
+          c: {run: "echo c+ >> log"}
+        phases:
+          - {name: first, agents: [a, b]}
+          - {name: second, parallel: true, agents: [c]}
+        """
+    )
+    told = entries(scratch.pliny("execute", "--json"))
+    assert (scratch.root / "log").read_text().split() == ["a+", "a-", "b+", "b-", "c+"]
+    assert course(told, "phase_begin", "phase_end", "agent_start", "agent_end") == [
+        "phase_begin first",
+        "agent_start a",
+        "agent_end a",
+        "agent_start b",
+        "agent_end b",
+        "phase_end first",
+        "phase_begin second",
+        "agent_start c",
+        "agent_end c",
+        "phase_end second",
+    ]
+
+
+def test_parallel_agents_overlap_and_ready_ones_start_while_others_still_run(scratch: Scratch) -> None:
+    """`slow` waits for `last`, which needs `quick`: in waves, `last` would have to wait for `slow`."""
+    scratch.plan(
+        """
+        execution: {timeout: 30s, max_retries: 0}
+        agents:
+          last: {run: touch last.on, needs: [quick]}
+          slow: {run: "until [ -e last.on ]; do sleep 0.01; done"}
+          quick: {run: "true"}
+        phases: [{name: work, parallel: true, agents: [last, slow, quick]}]
+        """
+    )
+    told = course(entries(scratch.pliny("execute", "--json")), "agent_start", "agent_end")
+    assert told.index("agent_start slow") < told.index("agent_end last") < told.index("agent_end slow")
+
+
+def test_no_agent_starts_before_what_it_needs_has_completed(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+        agents:
+          top: {run: echo top >> log, needs: [left, right]}
+          left: {run: echo left >> log, prerequisites: [base]}
+          right: {run: echo right >> log, needs: base}
+          base: {run: echo base >> log}
+        phases: [{name: work, parallel: true, agents: [top, left, right, base]}]
+        """
+    )
+    scratch.pliny("execute")
+    assert sorted((scratch.root / "log").read_text().split()[1:3]) == ["left", "right"]
+    assert (scratch.root / "log").read_text().split()[::3] == ["base", "top"]
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [(["-j", "2"], 2), (["--jobs", "1"], 1), (["--sequential"], 1)],
+    ids=["two", "one", "sequential"],
+)
+def test_no_more_agents_run_at_a_time_than_asked_for(scratch: Scratch, options: list[str], most: int) -> None:
+    (scratch.root / "on").mkdir()
+    scratch.write("count.sh", COUNTING)
+    agents = ", ".join(f"a{number}" for number in range(5))
+    scratch.plan(
+        f"""
+        execution: {{jobs: 4}}
+        agents: {{{", ".join(f"a{number}: {{run: sh count.sh {most}}}" for number in range(5))}}}
+        phases: [{{name: work, parallel: true, agents: [{agents}]}}]
+        """
+    )
+    scratch.pliny("execute", *options)
+    counts = [int(line) for line in (scratch.root / "counts").read_text().split()]
+    assert len(counts) == 5
+    assert max(counts) == most
+
+
+def test_the_command_line_makes_sequential_phases_parallel(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+        execution: {timeout: 30s, max_retries: 0}
+        agents:
+          one: {run: "touch 1.on; until [ -e 2.on ]; do sleep 0.01; done"}
+          two: {run: "touch 2.on; until [ -e 1.on ]; do sleep 0.01; done"}
+        phases: [{name: work, parallel: false, agents: [one, two]}]
+        """
+    )
+    scratch.pliny("execute", "--parallel")
+    assert statuses(scratch) == {"one": "completed", "two": "completed"}
+
+
+def test_a_failure_blocks_what_needs_it_and_lets_the_rest_of_a_parallel_phase_go_on(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+        agents:
+          bad: {run: "echo half > half.txt; exit 4"}
+          user: {run: "true", needs: [bad]}
+          user-of-user: {run: "true", needs: [user]}
+          good: {run: "until [ -e half.txt ]; do sleep 0.01; done; echo ok > good.txt"}
+          later-user: {run: "true", needs: [user]}
+          later: {run: "true"}
+        phases:
+          - {name: work, parallel: true, agents: [bad, user, user-of-user, good]}
+          - {name: after, agents: [later-user, later]}
+        """
+    )
+    done = scratch.pliny("execute", exits=3)
+    assert statuses(scratch) == {
+        "bad": "failed",
+        "user": "blocked",
+        "user-of-user": "blocked",
+        "good": "completed",
+        "later-user": "blocked",
+        "later": "pending",
+    }
+    assert "user: blocked, needs bad" in done.stderr
+    assert "later-user: blocked, needs" in done.stderr
+    assert "error: the session failed: bad" in done.stderr
+    assert "hint: mend it, then: git pliny execute --resume" in done.stderr
+    session = scratch.session()
+    assert session["status"] == "failed"
+    assert session["failed_agents"] == ["bad"]
+    assert session["agents"]["bad"]["error"]["category"] == "tool"
+    assert session["agents"]["bad"]["exit_code"] == 4
+    assert list(session["checkpoints"]) == ["start", "error-bad"]
+    assert scratch.git("show", f"{session['checkpoints']['error-bad']}:half.txt") == "half"
+
+
+def test_the_first_failure_stops_a_sequential_phase(scratch: Scratch) -> None:
+    scratch.plan("agents: {one: {run: 'true'}, two: {run: exit 1}, three: {run: touch three.txt}}")
+    scratch.pliny("execute", exits=3)
+    assert statuses(scratch) == {"one": "completed", "two": "failed", "three": "pending"}
+    assert not (scratch.root / "three.txt").exists()
+
+
+def test_fail_fast_ends_the_agents_that_run_and_starts_no_more(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+        execution: {jobs: 2}
+        agents:
+          slow: {run: "trap 'touch asked; exit 1' TERM; touch slow.on; sleep 60 & wait"}
+          bad: {run: "until [ -e slow.on ]; do sleep 0.01; done; exit 1"}
+          waiting: {run: touch waiting.txt}
+        phases: [{name: work, parallel: true, fail_fast: true, agents: [slow, bad, waiting]}]
+        """
+    )
+    scratch.pliny("execute", exits=3)
+    assert statuses(scratch) == {"slow": "pending", "bad": "failed", "waiting": "pending"}
+    assert (scratch.root / "asked").exists()
+    assert not (scratch.root / "waiting.txt").exists()
+    scratch.write("slow.on", "")
+    scratch.plan(
+        (scratch.root / "pliny.yaml").read_text().replace("sleep 60 & wait", "true").replace("done; exit 1", "done")
+    )
+    scratch.pliny("execute")
+    assert set(statuses(scratch).values()) == {"completed"}
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ("phase", ["start", "one", "two"]),
+        ("step", ["start", "one", "two"]),
+        ("agent", ["start", "a", "b", "c"]),
+        ("manual", ["start"]),
+    ],
+)
+def test_checkpoints_are_taken_when_asked_for(scratch: Scratch, when: str, expected: list[str]) -> None:
+    scratch.plan(
+        """
+        agents: {a: {run: echo 1 >> a}, b: {run: echo 1 >> b}, c: {run: echo 1 >> c}}
+        phases: [{name: one, agents: [a, b]}, {name: two, agents: [c]}]
+        """
+    )
+    scratch.pliny("execute", "--checkpoint", when)
+    assert checkpoints(scratch) == expected
+    scratch.pliny("execute", "--rerun", "c", "--checkpoint", when)
+    assert checkpoints(scratch) == expected + ([f"{expected[-1]}.2"] if when != "manual" else [])
+
+
+def test_a_checkpoint_holds_what_the_agents_wrote_and_leaves_status_as_it_is(scratch: Scratch) -> None:
+    scratch.write("staged.txt", "staged\n")
+    scratch.git("add", "staged.txt")
+    scratch.write("README", "changed\n")
+    scratch.plan("agents: {a: {run: echo made > made.txt}}\nphases: [{name: work, agents: [a]}]")
+    before = scratch.git("status", "--porcelain=v2", "--branch")
+    head, stash = scratch.git("rev-parse", "HEAD"), scratch.git("stash", "list")
+    scratch.pliny("execute")
+    session = scratch.session()
+    assert scratch.git("show", f"refs/pliny/checkpoints/{session['id']}/work:made.txt") == "made"
+    expected = before.replace("? pliny.yaml", "? made.txt\n? pliny.yaml")
+    assert scratch.git("status", "--porcelain=v2", "--branch") == expected
+    assert (scratch.git("rev-parse", "HEAD"), scratch.git("stash", "list")) == (head, stash)
+    assert scratch.git("fsck", "--strict", "--no-dangling") == ""
+    log = scratch.git("log", "--notes=pliny/*", "--format=%s %N", f"refs/pliny/checkpoints/{session['id']}/work")
+    assert '"type":"agent_end","phase":"work","agent":"a"' in log
+
+
+def test_json_prints_every_entry_of_the_run_and_nothing_else(scratch: Scratch) -> None:
+    scratch.plan("agents: {a: {run: 'echo noise; echo more >&2'}, b: {run: exit 1}, c: {run: 'true', needs: [b]}}")
+    done = scratch.pliny("execute", "--json", exits=3)
+    told = entries(done)
+    session = scratch.session()["id"]
+    assert done.stdout.splitlines() == noted(scratch, session)
+    assert [entry["seq"] for entry in told] == list(range(1, len(told) + 1))
+    previous = hashlib.sha256(session.encode()).hexdigest()
+    for line in done.stdout.splitlines():
+        entry = json.loads(line)
+        assert list(entry) == [
+            key for key in ("ts", "run", "seq", "type", "phase", "agent", "attempt", "data", "prev") if key in entry
+        ]
+        assert entry["prev"] == previous
+        previous = hashlib.sha256(line.encode()).hexdigest()
+    again = scratch.pliny("execute", "--json", "--resume", exits=3)
+    assert entries(again)[0]["type"] == "session_resume"
+    assert noted(scratch, session) == sorted([*done.stdout.splitlines(), *again.stdout.splitlines()])
+
+
+def test_dry_run_shows_the_plan_and_writes_nothing(scratch: Scratch) -> None:
+    scratch.plan("agents: {a: {run: touch a.txt}, b: {run: touch b.txt, needs: [a]}}")
+    before = everything(scratch.root)
+    done = scratch.pliny("execute", "--dry-run")
+    assert [line.split() for line in done.stdout.splitlines()[3:]] == [
+        ["main", "a", "run", "touch", "a.txt"],
+        ["main", "b", "run", "a", "touch", "b.txt"],
+    ]
+    assert everything(scratch.root) == before
+    scratch.pliny("execute", "--only", "a")
+    before = everything(scratch.root)
+    planned = json.loads(scratch.pliny("execute", "-n", "--json", "--framework", "rise", exits=1).stdout or "[]")
+    assert planned == []
+    planned = json.loads(scratch.pliny("execute", "-n", "--json").stdout)
+    assert [(row["agent"], row["action"]) for row in planned] == [("a", "skip"), ("b", "run")]
+    assert everything(scratch.root) == before
+
+
+def everything(root: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file below a folder, git's own included: when it was changed, and its bytes."""
+    return {
+        str(path.relative_to(root)): (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(root.rglob("*"))
+    }
+
+
+def test_only_runs_the_named_agents_and_phases_with_needs_checked(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+        agents: {a: {run: echo a >> log}, b: {run: echo b >> log, needs: [a]}, c: {run: echo c >> log}}
+        phases: [{name: one, agents: [a, c]}, {name: two, agents: [b]}]
+        """
+    )
+    refused = scratch.pliny("execute", "--only", "b", exits=1)
+    assert "error: agent b needs a, which has not completed\nhint: add --only a\n" in refused.stderr
+    near = scratch.pliny("execute", "--only", "twi", exits=1)
+    assert "no agent or phase 'twi'; did you mean 'two'?" in near.stderr
+    assert scratch.run("git", "show", "PLINY_HEAD").returncode != 0
+    done = scratch.pliny("execute", "--only", "a")
+    assert "paused: only a part of the plan was asked for" in done.stderr
+    assert scratch.session()["status"] == "paused"
+    scratch.pliny("execute", "--only", "two")
+    assert statuses(scratch) == {"a": "completed", "c": "pending", "b": "completed"}
+    scratch.pliny("execute")
+    assert (scratch.root / "log").read_text().split() == ["a", "b", "c"]
+    assert scratch.session()["status"] == "completed"
+
+
+def test_rerun_runs_an_agent_again_and_what_needs_it(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+        agents:
+          a: {run: echo a >> log}
+          b: {run: echo b >> log, needs: [a]}
+          c: {run: echo c >> log, needs: [b]}
+          d: {run: echo d >> log}
+        phases: [{name: one, agents: [a, d]}, {name: two, agents: [b, c]}]
+        """
+    )
+    scratch.pliny("execute")
+    session = scratch.session()["id"]
+    told = entries(scratch.pliny("execute", "--rerun", "b", "--json"))
+    assert course(told, "agent_start") == ["agent_start b", "agent_start c"]
+    assert of_type(told, "agent_rerun")[0]["data"] == {"agents": ["b", "c"]}
+    assert scratch.session()["id"] == session
+    assert attempts(scratch) == {"a": 1, "d": 1, "b": 2, "c": 2}
+    scratch.pliny("execute", "--rerun", "a", "--rerun", "d")
+    assert attempts(scratch) == {"a": 2, "d": 2, "b": 3, "c": 3}
+    near = scratch.pliny("execute", "--rerun", "aa", exits=1)
+    assert "the plan has no agent 'aa'; did you mean 'a'?" in near.stderr
+
+
+def test_unusual_names_of_agents_phases_and_sessions_work_everywhere(scratch: Scratch) -> None:
+    names = ["two words", "Größe/π", "a..b", "-x", ".hidden", "con", "n" * 200]
+    agents = {name: {"run": f'printf %s "$PLINY_AGENT" > {number}.txt'} for number, name in enumerate(names)}
+    plan = {"agents": agents, "phases": [{"name": "päse one", "parallel": True, "agents": names}]}
+    scratch.plan(json.dumps(plan))
+    done = scratch.pliny("execute", "--checkpoint", "agent", "Täsk\nwith\x1b[31m two lines")
+    assert "\x1b" not in done.stdout + done.stderr
+    assert [(scratch.root / f"{number}.txt").read_text() for number in range(len(names))] == names
+    session = scratch.session()
+    assert sorted(session["completed_agents"]) == sorted(names)
+    assert set(session["checkpoints"]) == {"start", *names}
+    assert session["name"].startswith("Täsk\nwith")
+    assert len(scratch.git("for-each-ref", f"refs/pliny/checkpoints/{session['id']}/").splitlines()) == len(names) + 1
+    assert "\x1b" not in scratch.pliny("session", "show").stdout
+    scratch.pliny("rollback", "before-two words", "--dry-run")
+    assert scratch.git("fsck", "--strict", "--no-dangling") == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--parallel", "--sequential"], "--parallel and --sequential exclude each other"),
+        (["--iterations", "2", "--continuous"], "--iterations and --continuous exclude each other"),
+        (["--iterations", "0"], "--iterations"),
+        (["-j", "many"], "--jobs"),
+        (["--checkpoint", "never"], "--checkpoint"),
+        (["one", "two"], "two"),
+        (["--resume", "a task"], "a task text starts a new session"),
+    ],
+)
+def test_a_wrong_command_line_exits_2_and_touches_nothing(scratch: Scratch, options: list[str], message: str) -> None:
+    scratch.plan("agents: {a: {run: touch a.txt}}")
+    assert message in scratch.pliny("execute", *options, exits=2).stderr
+    assert not (scratch.root / "a.txt").exists()
+    assert scratch.git("for-each-ref", "refs/pliny") == ""
