@@ -109,6 +109,10 @@ def test_a_module_imports_at_its_top_only(module: str) -> None:
     assert bool(late_imports(MODULES[module])) == (module in IMPORTS_LATE)
 
 
+PRINTS_WHEN_ASKED = {"git_pliny.api": {"sys.stdout"}}
+"""`PlanExecutor.print_progress` is called to print, and its caller may give another stream."""
+
+
 @every_module
 def test_a_module_is_not_too_long(module: str) -> None:
     lines = MODULES[module].count("\n")
@@ -132,7 +136,7 @@ def test_the_model_is_pure(module: str) -> None:
 @pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith("git_pliny.cli")])
 def test_only_the_command_line_reads_the_environment_prints_and_exits(module: str) -> None:
     theirs = {"os.environ", "os.environb", "os.getenv", "print", "sys.argv", "sys.exit", "sys.stdout", "sys.stderr"}
-    assert names_used(MODULES[module]) & theirs == set()
+    assert names_used(MODULES[module]) & theirs == PRINTS_WHEN_ASKED.get(module, set())
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
