@@ -8,8 +8,10 @@ from typing import Any
 
 import platformdirs
 
+from git_pliny.cli import messages
 from git_pliny.cli.invocation import Invocation
 from git_pliny.config import Resolved, resolve
+from git_pliny.errors import ConfigError
 from git_pliny.git.repository import Repository, discover
 from git_pliny.masking import Masker
 from git_pliny.model.settings import Settings
@@ -50,6 +52,17 @@ def open_workbench(
         settings=resolved.settings,
         masker=Masker(here.environ, resolved.settings.masking),
     )
+
+
+def open_workbench_anyway(here: Invocation) -> Workbench:
+    """The same where files of settings can't be read, with the built-in settings then: for what must always work."""
+    try:
+        return open_workbench(here)
+    except ConfigError as error:
+        messages.warning(f"{error.message}; going on with built-in settings")
+        settings = Settings()
+        masker = Masker(here.environ, settings.masking)
+        return Workbench(repository=discover(here.cwd, here.environ), settings=settings, masker=masker)
 
 
 def settings_over(
