@@ -41,6 +41,9 @@ _NEAR = 12
 _WRAPPED = 4
 """How many lines a message may be wrapped over."""
 
+_WIDE = 400
+"""Two lines longer than this were not broken by a terminal."""
+
 _SOON_S, _LONGEST_S = 3600.0, 86_400.0
 """A quota that is refilled sooner than the first is a rate limit; a wait longer than the second is no wait."""
 
@@ -153,13 +156,22 @@ def _meaning(place: _Place, distance: int) -> Meaning | None:
     near = distance <= _REACH[Weight.PLAIN]
     if name is not None and last_part(name) in BUGS:
         return _of_bug(place) if near else None
-    said = meaning_of_line(line, plain=near, thrown=name is not None)
+    said = meaning_of_line(line, plain=near, thrown=name is not None) or _of_wrapped(place)
     named = meaning_of_name(name) if name is not None and near else None
     if said is not None and (near or line.form is not Form.WARNING):
         return named if named is not None and said in _VAGUE else said
     if named is not None or not near or line.form is Form.IGNORED:
         return named
     return SETTING if _VARIABLE.search(line.text) else _of_json(place)
+
+
+def _of_wrapped(place: _Place) -> Meaning | None:
+    """What a line says together with the next one, where a terminal or an author broke a sentence in two."""
+    below = place.texts[place.at + 1].strip() if place.at + 1 < len(place.texts) else ""
+    line = place.line
+    if not below[:1].islower() or not line.low[-1:].isalnum() or len(line.low) + len(below) > _WIDE:
+        return None
+    return meaning_of_line(line._replace(low=f"{line.low} {below.lower()}"), plain=False)
 
 
 def _of_json(place: _Place) -> Meaning | None:

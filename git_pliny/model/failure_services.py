@@ -34,7 +34,8 @@ SERVICES: tuple[Words, ...] = (
         "insufficient_quota quota credit credits balance billing usage_limit_reached "
         "billing_hard_limit_reached tokens_exhausted insufficient",
         r"insufficient[_ ](?:quota|credits?|balance|funds)|exceeded your current quota|usage_limit_reached"
-        r"|credit balance (?:is )?too low|billing[_ ](?:hard[_ ])?limit[_ ](?:has been )?reached"
+        r"|\bno (?:remaining )?quota\b|credit balance (?:is )?too low"
+        r"|billing[_ ](?:hard[_ ])?limit[_ ](?:has been )?reached"
         r"|(?:out of|no (?:more|remaining)|not enough) credits"
         r"|(?<!disk )quota (?:has been |is |was )?(?:exceeded|used up|reached|exhausted)"
         r"|(?:exceeded|reached) (?:your|the) (?:[\w.-]+ ){0,3}(?:quota|allowance|credits)"
@@ -68,6 +69,7 @@ SERVICES: tuple[Words, ...] = (
         MODEL,
         "model_not_found model_not_supported deploymentnotfound model models deployment",
         r"model_not_found|deploymentnotfound|model_not_supported|issue with the selected model"
+        r"|(?:requested|selected|specified|given|this) model is not|no supported models? available"
         r"|llm provider not provided|\bmodels?\b(?: |:|=).{1,80}(?<!module )\b(?:does not exist|was not found"
         r"|is not (?:found|available|supported)|has been deprecated|not found, try pulling)|unknown model\b"
         r"|invalid model (?:name|id|identifier)|(?:unsupported|no such|unrecognized) model\b"

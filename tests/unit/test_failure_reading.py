@@ -78,6 +78,11 @@ def test_advice_below_the_cause_does_not_hide_it() -> None:
     assert _meaning(f"{REFUSED}\nfatal: Could not read from remote repository.\n{advice}") == NETWORK
 
 
+def test_a_sentence_that_a_terminal_broke_in_two_is_read_as_one() -> None:
+    assert _meaning("Last error: CAPIError: 400 The requested\nmodel is not supported.") is not None
+    assert _meaning("Last error: The requested.\nModel is not supported.") is None
+
+
 def test_work_that_went_on_hides_what_it_survived() -> None:
     assert _meaning(f"{REFUSED}\nreconnected\nprocessed 12 rows\nno column named age") is None
 
