@@ -21,6 +21,7 @@ class Desk:
     reporter: Reporter
     workers: Workers
     waiting: list[Event] = field(default_factory=list)
+    _warned: set[str] = field(default_factory=set)
 
     def note(
         self,
@@ -47,10 +48,15 @@ class Desk:
         made, snapshot, _ = self.run.checkpoint(occasion)
         self._tell()
         for path in snapshot.dirty_nested:
-            self.reporter.warn(f"checkpoint {made.name} does not hold the changes inside {path}: commit them there")
+            self._warn_once(f"checkpoints do not hold the changes inside {path}: commit them there")
         for path in snapshot.skipped_nested:
-            self.reporter.warn(f"checkpoint {made.name} does not hold {path}, a repository without a commit")
+            self._warn_once(f"checkpoints do not hold {path}, a repository without a commit")
         return made
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self.reporter.warn(text)
 
     def _tell(self) -> None:
         """Whatever the run has written, also before we got it: how the session was opened or repaired."""

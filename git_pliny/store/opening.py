@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from git_pliny.errors import BusyError
+from git_pliny.errors import BusyError, PlinyError
 from git_pliny.git.refs import set_symbolic
 from git_pliny.git.repository import Repository
 from git_pliny.model.events import Event, EventType, render_time
@@ -39,7 +39,11 @@ def create(repository: Repository, desired: Desired, *, clock: Callable[[], int]
             if desired.description:
                 data["description"] = desired.description
             run.append(Event(type=EventType.SESSION_START, data=data))
-            run.checkpoint(START)
+            try:
+                run.checkpoint(START)
+            except PlinyError:
+                run.discard()
+                raise
             yield run
 
 

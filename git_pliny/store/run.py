@@ -76,6 +76,12 @@ class Run:
             self._journal.close()
             self.reader.close()
 
+    def discard(self) -> None:
+        """Forget what was recorded and not flushed: for a session that could not be begun."""
+        if self._noted.tip is None:
+            self._journal.clear()
+            self._pending.clear()
+
     def append(self, *events: Event) -> Sequence[Line]:
         """Record events; when this returns they are durable. StorageError where they can't be: then none of them is."""
         mark = self._chain.mark()

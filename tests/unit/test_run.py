@@ -6,7 +6,7 @@ import pytest
 from scratch import Scratch
 from stores import ended, lone_run, new_session, plan_of, resumed, started
 
-from git_pliny.errors import BusyError, NotFoundError, PlinyError
+from git_pliny.errors import BusyError, GitError, NotFoundError, PlinyError
 from git_pliny.git.refs import RefUpdate, update_refs
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.fold import fold
@@ -202,3 +202,16 @@ def test_a_plan_that_is_kept_can_be_read_with_plain_git(scratch: Scratch) -> Non
     shown = scratch.git("show", f"refs/pliny/artifacts/{run.session}:plan.json")
     assert json.loads(shown) == {"name": "plan"}
     assert scratch.session()["plan"] == oid
+
+
+def test_a_session_that_cannot_be_begun_leaves_nothing_behind(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise GitError("cannot read secret.txt: permission denied")
+
+    monkeypatch.setattr("git_pliny.store.run.capture", refuse)
+    with pytest.raises(GitError, match=r"secret\.txt"), new_session(scratch):
+        pass
+    assert sessions.session_ids(scratch.repository) == []
+    assert scratch.git("for-each-ref", "refs/pliny") == ""
