@@ -7,7 +7,7 @@ from git_pliny.cli.choosing import OUTER
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json, SessionOption
-from git_pliny.cli.workbench import open_workbench
+from git_pliny.cli.workbench import open_workbench_anyway
 from git_pliny.errors import UsageError
 from git_pliny.git.treediff import Kind
 from git_pliny.store import rollback, sessions
@@ -46,7 +46,7 @@ def rollback_command(
     """
     if (name is None) != undo:
         raise UsageError("give the name of a checkpoint, or --undo", hint="git pliny checkpoint list")
-    bench = open_workbench(here)
+    bench = open_workbench_anyway(here)
     found = sessions.resolve(bench.repository, session or here.environ.get(OUTER))
     with resume(bench.repository, found, clock=bench.clock, bounds=bench.bounds) as (run, _):
         checkpoint = rollback.last_rollback(run.state) if name is None else rollback.find_checkpoint(run, name)

@@ -8,7 +8,7 @@ from git_pliny.cli.declare import argument
 from git_pliny.cli.execute import execute_command
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json, SessionArgument
-from git_pliny.cli.workbench import open_workbench
+from git_pliny.cli.workbench import open_workbench, open_workbench_anyway
 from git_pliny.errors import UsageError
 from git_pliny.git.repository import discover
 from git_pliny.model.events import Event, EventType
@@ -55,7 +55,7 @@ def archive_command(here: Invocation, *, session: SessionArgument = None) -> Non
 
     It stays as it is, is no longer listed without --all, and is not executed any more.
     """
-    bench = open_workbench(here)
+    bench = open_workbench_anyway(here)
     found = sessions.resolve(bench.repository, session)
     with resume(bench.repository, found, clock=bench.clock, bounds=bench.bounds) as (run, _):
         if run.state.status is not SessionStatus.ARCHIVED:

@@ -11,7 +11,7 @@ import platformdirs
 from git_pliny.cli import messages
 from git_pliny.cli.invocation import Invocation
 from git_pliny.config import Resolved, resolve
-from git_pliny.errors import ConfigError
+from git_pliny.errors import PlanError
 from git_pliny.git.repository import Repository, discover
 from git_pliny.masking import Masker
 from git_pliny.model.settings import Settings
@@ -55,12 +55,12 @@ def open_workbench(
 
 
 def open_workbench_anyway(here: Invocation) -> Workbench:
-    """The same where files of settings can't be read, with the built-in settings then: for what must always work."""
+    """The same where the plan file can't be read, with the settings of the other layers: a rollback may mend the file."""
     try:
         return open_workbench(here)
-    except ConfigError as error:
-        messages.warning(f"{error.message}; going on with built-in settings")
-        settings = Settings()
+    except PlanError as error:
+        messages.warning(f"{error.message}; going on without the settings in it")
+        settings = settings_over(here, {}, None, {}).settings
         masker = Masker(here.environ, settings.masking)
         return Workbench(repository=discover(here.cwd, here.environ), settings=settings, masker=masker)
 
