@@ -55,7 +55,7 @@ def open_workbench(
 
 
 def open_workbench_anyway(here: Invocation) -> Workbench:
-    """The same where the plan file can't be read, with the settings of the other layers: a rollback may mend the file."""
+    """The same where the plan file is broken, with the settings of the other layers: a rollback may mend the file."""
     try:
         return open_workbench(here)
     except PlanError as error:
