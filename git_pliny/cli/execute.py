@@ -97,8 +97,8 @@ class _Asked:
 
 def execute_command(
     here: Invocation,
-    task: Task = None,
     *,
+    task: Task = None,
     framework: Framework = None,
     plan: PlanFile = None,
     session: SessionOption = None,

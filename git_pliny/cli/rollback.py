@@ -31,8 +31,8 @@ _WORDS = {Kind.WRITE: "write", Kind.REMOVE: "remove", Kind.SUBMODULE: "submodule
 
 def rollback_command(
     here: Invocation,
-    name: Name = None,
     *,
+    name: Name = None,
     undo: Undo = False,
     dry_run: DryRun = False,
     keep_head: KeepHead = False,
