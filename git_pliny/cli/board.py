@@ -123,7 +123,8 @@ class View:
     """What is shown at one moment. `hidden` counts the agents of the phase for which there was no room."""
 
     phase: str
-    phase_title: str
+    title: str
+    """The phase's, in brackets after its name; empty where it says no more than the name."""
     place: tuple[int, int]
     """Which phase of how many."""
     round: int | None
@@ -188,7 +189,7 @@ class Board:
             hidden[row.standing] -= 1
         return View(
             phase=self._phase.name,
-            phase_title=self._phase.title,
+            title=titled(self._phase.name, self._phase.title).removeprefix(self._phase.name),
             place=(self._places.get(self._phase.name, 0), len(self._places)),
             round=self._round if self._plan.rounds else None,
             rows=shown,
@@ -263,6 +264,11 @@ def _standing(entry: Entry) -> Standing | None:
 
 def _seconds(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
+
+
+def titled(name: str, title: str) -> str:
+    """A name with its title, where that says more than the name."""
+    return f"{name} ({title})" if title and title.casefold() != name.casefold() else name
 
 
 def reason(error: Mapping[str, Any] | None) -> str:

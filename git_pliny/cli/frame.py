@@ -122,12 +122,11 @@ class Frame:
         """Where in the plan it is, and what it is at; the checkpoint and the phase's title only where there is room."""
         place, phases = view.place
         phase = f"phase {place} of {phases}: {visible(view.phase)}"
-        title = f" ({visible(view.phase_title)})" if view.phase_title else ""
         turn = f", round {view.round}" if view.round is not None else ""
         work = f"{turn}, {view.counts.get(Standing.RUNNING, 0)} of {self._jobs} jobs, {_whole(view.seconds)}"
         checkpoint = f", checkpoint {visible(view.checkpoint)}" if view.checkpoint else ""
         room = width - cell_len(work)
-        fitting = (text for text in (phase + title, phase) if cell_len(text) <= room)
+        fitting = (text for text in (phase + visible(view.title), phase) if cell_len(text) <= room)
         start = next(fitting, "") or self._clip(phase, room)
         return Text(start + work + checkpoint if cell_len(start + work + checkpoint) <= width else start + work)
 

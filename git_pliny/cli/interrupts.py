@@ -2,15 +2,17 @@
 
 import contextlib
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from types import FrameType
 
 from git_pliny.cli import messages
 from git_pliny.executor.workers import Interrupt, Workers
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_ECHO_S = 0.3
+_ECHO_S = 0.15
 """A terminal's `^C` reaches us and `git`, our parent, which hands it on: what comes that soon again is the same one."""
 
 
@@ -27,24 +29,41 @@ def interrupting(workers: Workers) -> Iterator[None]:
         seen += 1
         workers.interrupt(Interrupt.POLITE if seen == 1 else Interrupt.AT_ONCE)
         if seen == 1 and number == signal.SIGINT:
-            _tell("interrupted: the agents are asked to end; once more to end them at once")
+            tell("interrupted: the agents are asked to end; once more to end them at once")
         elif seen > 1:
-            _tell("the agents are ended at once")
+            tell("the agents are ended at once")
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited where our parent ignored it: exit statuses would be lost
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
-        if handlers[number] is not signal.SIG_IGN:
-            signal.signal(number, handle)
+    with _telling() as tell:
+        for number in _SIGNALS:
+            if handlers[number] is not signal.SIG_IGN:
+                signal.signal(number, handle)
+        try:
+            yield
+        finally:
+            for number, previous in handlers.items():
+                signal.signal(number, previous)
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[Callable[[str], None]]:
+    """Notes from a signal's handler, by another thread: what was interrupted may be amid a write to the same stream.
+
+    They come when the next signal counts again, so that "once more" is true.
+    """
+    texts: SimpleQueue[str | None] = SimpleQueue()
+    thread = threading.Thread(target=_tell, args=(texts,), name="interrupts", daemon=True)
+    thread.start()
     try:
-        yield
+        yield texts.put
     finally:
-        for number, previous in handlers.items():
-            signal.signal(number, previous)
+        texts.put(None)
+        thread.join()
 
 
-def _tell(text: str) -> None:
-    """A line, unless the signal came amid a write to the same stream: Python refuses to begin another one then."""
-    with contextlib.suppress(RuntimeError):
+def _tell(texts: SimpleQueue[str | None]) -> None:
+    while (text := texts.get()) is not None:
+        time.sleep(_ECHO_S)
         messages.note(text)

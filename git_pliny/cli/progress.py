@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from git_pliny.cli import loading, messages
-from git_pliny.cli.board import Tally, reason
+from git_pliny.cli.board import Tally, reason, titled
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.render import clip
 from git_pliny.cli.streams import unless_lost
@@ -76,12 +76,11 @@ def _subject(entry: Entry, plan: Plan) -> str:
     """What an entry is about: the agent with its title, the phase, or the session as a whole."""
     if entry.agent is not None:
         known = plan.agents.get(entry.agent)
-        return f"{entry.agent} ({known.title})" if known and known.title else entry.agent
+        return titled(entry.agent, known.title if known else "")
     if entry.phase is None:
         return "session"
-    titles = {phase.name: phase.title for phase in plan.phases}
-    title = titles.get(entry.phase)
-    return f"phase {entry.phase} ({title})" if title else f"phase {entry.phase}"
+    title = next((phase.title for phase in plan.phases if phase.name == entry.phase), "")
+    return f"phase {titled(entry.phase, title)}"
 
 
 def _began(entry: Entry) -> str:

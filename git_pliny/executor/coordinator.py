@@ -153,7 +153,7 @@ class Coordinator:
                 self._close_if_open(phase)
                 continue
             if self._is_over_limit():
-                return Ending(end=End.PAUSED, reason=f"the limit of {self._limit()} iterations is reached")
+                return Ending(end=End.PAUSED, reason=f"the limit of iterations is reached: {self._limit()}")
             if ending := self._run_phase(phase, agents):
                 return ending
         if any(not agent.status.done for agent in self._in_plan()):
