@@ -15,8 +15,10 @@ def choose_session(
     here: Invocation, repository: Repository, *, session: str | None, resume: bool, rerun: bool, task: bool
 ) -> Fold | None:
     """The session to go on with, as it stands; None for a new one."""
+    if task and session is not None:
+        raise UsageError("a task text starts a new session, which --session can't mean", hint="leave one out")
     if session is not None:
-        return _named(repository, session)
+        return _named(repository, session, unfinished=resume)
     if task and (resume or rerun):
         raise UsageError(
             "a task text starts a new session, which --resume and --rerun can't mean", hint="leave one out"
@@ -28,8 +30,12 @@ def choose_session(
     return current if unfinished or rerun else None
 
 
-def _named(repository: Repository, session: str) -> Fold:
+def _named(repository: Repository, session: str, *, unfinished: bool) -> Fold:
     state = sessions.load(repository, sessions.resolve(repository, session))
+    if unfinished and state.status is SessionStatus.COMPLETED:
+        raise NotFoundError(
+            f"session {state.id[:8]} is completed: there is nothing to resume", hint="git pliny session list"
+        )
     if state.status is SessionStatus.ARCHIVED:
         raise NotFoundError(f"session {state.id[:8]} is archived", hint='git pliny execute "TASK" starts a new one')
     return state

@@ -19,13 +19,14 @@ from git_pliny.cli.options import Json, SessionOption
 from git_pliny.cli.progress import Several, make_reporter
 from git_pliny.cli.selection import check_needs, select_agents, select_reruns
 from git_pliny.cli.workbench import Workbench, open_workbench, settings_over, user_folder
-from git_pliny.errors import ConfigError, UsageError
-from git_pliny.executor.context import missing_context
+from git_pliny.errors import UsageError
+from git_pliny.executor.context import check_context
 from git_pliny.executor.coordinator import Coordinator, Ending
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.options import Options, Order
 from git_pliny.executor.workers import Workers
 from git_pliny.git.process import without_local_variables
+from git_pliny.git.repository import Repository, discover
 from git_pliny.model.codec import encode_masked
 from git_pliny.model.fold import Fold
 from git_pliny.model.settings import CheckpointWhen, Settings
@@ -142,11 +143,11 @@ def execute_command(
             ignore_leftovers=ignore_leftovers,
         ),
     )
-    bench = open_workbench(here, plan_file=asked.plan_file, overrides=asked.overrides)
-    state = choose_session(
-        here, bench.repository, session=session, resume=resume_, rerun=bool(rerun), task=task is not None
-    )
-    order = _order(here, bench, asked, state)
+    repository = discover(here.cwd, here.environ)
+    state = choose_session(here, repository, session=session, resume=resume_, rerun=bool(rerun), task=task is not None)
+    plan_file = asked.plan_file or _remembered(repository, state)
+    bench = open_workbench(here, repository=repository, plan_file=plan_file, overrides=asked.overrides)
+    order = _order(here, bench, asked, state, plan_file=plan_file)
     if dry_run:
         show_plan(order, state, as_json=as_json)
         return
@@ -154,24 +155,26 @@ def execute_command(
     finish(here, order, ending, final, as_json=as_json)
 
 
-def _order(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None) -> Order:
+def _remembered(repository: Repository, state: Fold | None) -> Path | None:
+    """The plan file that the session was executed with, where it was named on a command line."""
+    return repository.root / state.plan_file if state and state.plan_file else None
+
+
+def _order(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None, *, plan_file: Path | None) -> Order:
     """The plan, checked as far as it can be before anything runs."""
-    loaded = _load(here, bench, asked, state)
+    loaded = _load(here, bench, asked, state, plan_file=plan_file)
     for note in loaded.notes:
         messages.warning(note)
     plan = loaded.plan
     chosen = select_agents(plan, asked.only) if asked.only else None
     if chosen is not None:
         check_needs(plan, chosen, state)
-    promised = {name for agent in plan.agents.values() for name in agent.deliverables}
-    for missing in missing_context(bench.repository.root, (*plan.context, *asked.context)):
-        if missing not in promised:
-            raise ConfigError(f"the context file '{missing}' does not exist", hint="mend `context:` or --context")
+    check_context(plan, asked.context, root=bench.repository.root, done=state.completed if state else ())
     return Order(
         plan=plan,
-        plan_file=_relative(asked.plan_file, bench.repository.root) or (state.plan_file if state else None),
+        plan_file=_relative(plan_file, bench.repository.root),
         settings=bench.settings,
-        options=_replace(asked.options, only=chosen, rerun=select_reruns(plan, asked.rerun), asked=asked),
+        options=_replace(asked, only=chosen, rerun=select_reruns(plan, asked.rerun), state=state),
         root=bench.repository.root,
         environ=without_local_variables(here.environ),
         masking=bench.masker,
@@ -180,7 +183,8 @@ def _order(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None
     )
 
 
-def _replace(options: Options, *, only: frozenset[str] | None, rerun: tuple[str, ...], asked: _Asked) -> Options:
+def _replace(asked: _Asked, *, only: frozenset[str] | None, rerun: tuple[str, ...], state: Fold | None) -> Options:
+    options = asked.options
     return Options(
         parallel=options.parallel,
         only=only,
@@ -189,7 +193,7 @@ def _replace(options: Options, *, only: frozenset[str] | None, rerun: tuple[str,
         continuous=options.continuous,
         ignore_leftovers=options.ignore_leftovers,
         context=asked.context,
-        task=asked.task,
+        task=asked.task or (state.task if state else None),
     )
 
 
@@ -199,15 +203,14 @@ def _relative(path: Path | None, root: Path) -> str | None:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _load(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None) -> LoadedPlan:
-    root = bench.repository.root
-    plan_file = asked.plan_file or (root / state.plan_file if state and state.plan_file else None)
-
+def _load(
+    here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None, *, plan_file: Path | None
+) -> LoadedPlan:
     def settings_of(sections: Mapping[str, Any]) -> Settings:
         return settings_over(here, sections, None, asked.overrides).settings
 
     return load(
-        root,
+        bench.repository.root,
         plan_file=plan_file,
         framework=asked.framework or (state.framework if state else None),
         user_agents_dir=user_folder() / "agents",
@@ -236,8 +239,9 @@ def _execute(
 def _session(here: Invocation, bench: Workbench, order: Order, asked: _Asked, state: Fold | None) -> Iterator[Run]:
     repository, nested = bench.repository, bool(here.environ.get(OUTER))
     if state is None:
-        name = bench.masker.mask_text(asked.task or order.plan.name)
-        desired = Desired(name=name.strip()[:200] or "unnamed", framework=order.plan.framework)
+        task = bench.masker.mask_text(asked.task).strip() if asked.task else None
+        name = task or bench.masker.mask_text(order.plan.name).strip() or "unnamed"
+        desired = Desired(name=name[:200], task=task, framework=order.plan.framework)
         with create(repository, desired, clock=bench.clock, bounds=bench.bounds) as run:
             if not nested:
                 make_current(repository, run.session)

@@ -28,7 +28,8 @@ def start_command(here: Invocation, *, name: Name, as_json: Json = False) -> Non
     the next execute runs in it.
     """
     bench = open_workbench(here)
-    desired = Desired(name=bench.masker.mask_text(name).strip()[:_LONGEST_NAME])
+    task = bench.masker.mask_text(name).strip()
+    desired = Desired(name=task[:_LONGEST_NAME], task=task)
     if not desired.name:
         raise UsageError("a session needs a name", hint='git pliny session start "NAME"')
     with create(bench.repository, desired, clock=bench.clock, bounds=bench.bounds) as run:

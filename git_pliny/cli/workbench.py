@@ -41,10 +41,14 @@ class Workbench:
 
 
 def open_workbench(
-    here: Invocation, *, plan_file: Path | None = None, overrides: Mapping[str, Any] | None = None
+    here: Invocation,
+    *,
+    repository: Repository | None = None,
+    plan_file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Workbench:
-    """The repository that the command was called in, with the settings of all layers."""
-    repository = discover(here.cwd, here.environ)
+    """The repository that the command was called in (found here if not before), with the settings of all layers."""
+    repository = repository or discover(here.cwd, here.environ)
     document = read_sections(repository.root, plan_file=plan_file)
     resolved = settings_over(here, document.sections, document.name, overrides or {})
     return Workbench(

@@ -1,9 +1,10 @@
 """The text of an agent's context: the files that plan, agent and command line name, one after the other."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from git_pliny.errors import ConfigError
+from git_pliny.model.plan import Plan
 from git_pliny.model.visible import visible
 
 
@@ -19,9 +20,19 @@ def context_text(root: Path, patterns: Iterable[str]) -> str:
     return "\n".join(parts)
 
 
-def missing_context(root: Path, patterns: Iterable[str]) -> list[str]:
-    """The patterns that stand for no file now."""
-    return [pattern for pattern in patterns if not any(path.is_file() for path in _files(root, pattern))]
+def check_context(plan: Plan, given: Iterable[str], *, root: Path, done: Collection[str]) -> None:
+    """Refuse, before anything runs, context that is missing and that no agent could make before it is read.
+
+    `given` is the command line's. What a later agent reads may be what an earlier one writes.
+    """
+    first = plan.phases[0]
+    at_once = [plan.agents[name] for name in (first.agents if first.parallel else first.agents[:1]) if name not in done]
+    own = [pattern for agent in at_once if not agent.needs for pattern in agent.context]
+    for pattern in (*given, *plan.context, *own):
+        if not any(path.is_file() for path in _files(root, pattern)):
+            raise ConfigError(
+                f"the context file '{visible(pattern)}' does not exist", hint="mend `context:` or --context"
+            )
 
 
 def _files(root: Path, pattern: str) -> Iterator[Path]:

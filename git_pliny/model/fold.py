@@ -43,7 +43,7 @@ def _payload(entry: Entry, kind: type[_Payload]) -> _Payload | None:
 
 def _session_start(state: Fold, entry: Entry) -> None:
     if (data := _payload(entry, payloads.SessionStart)) and not state.name:
-        state.name, state.framework, state.base = data.name, data.framework, data.base
+        state.name, state.framework, state.base, state.task = data.name, data.framework, data.base, data.task
 
 
 def _session_resume(state: Fold, _: Entry) -> None:

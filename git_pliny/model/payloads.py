@@ -11,9 +11,12 @@ Cost = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class SessionStart(msgspec.Struct, frozen=True, kw_only=True):
+    """`task`: what the user wants done, in words, where they said so as they started it."""
+
     name: str
     framework: str | None = None
     base: Oid | None = None
+    task: str | None = None
 
 
 class SessionEnd(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,6 +83,7 @@ class Fold:
         self.status = SessionStatus.IN_PROGRESS
         self.framework: str | None = None
         self.base: str | None = None
+        self.task: str | None = None
         self.plan: str | None = None
         self.plan_file: str | None = None
         self.created_at = ""

@@ -20,10 +20,10 @@ from git_pliny.store.sessions import CURRENT, SESSIONS, lock_path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """A session to be created."""
+    """A session to be created; `task` is what it is for, where the user said so in words."""
 
     name: str
-    description: str = ""
+    task: str | None = None
     framework: str | None = None
 
 
@@ -36,8 +36,8 @@ def create(repository: Repository, desired: Desired, *, clock: Callable[[], int]
         with _closing(run):
             base = repository.head().oid
             data: dict[str, Any] = {"name": desired.name, "framework": desired.framework, "base": base}
-            if desired.description:
-                data["description"] = desired.description
+            if desired.task:
+                data["task"] = desired.task
             run.append(Event(type=EventType.SESSION_START, data=data))
             try:
                 run.checkpoint(START)
