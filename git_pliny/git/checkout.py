@@ -15,7 +15,7 @@ from git_pliny.git.repository import Repository
 from git_pliny.git.scratch import Scratch
 from git_pliny.git.sparse import Flags, outside_patterns
 from git_pliny.git.treediff import Change, is_gitlink
-from git_pliny.git.way import is_file, on_disk
+from git_pliny.git.way import differing_files, is_file, on_disk
 
 _LATE_REFUSALS = ("not uptodate", "would be overwritten", "would be removed", "would lose untracked files")
 """Git's words for what our own check let through because it came to be a moment later."""
@@ -62,6 +62,8 @@ def take_steps(
         if change.path_bytes not in absent and (change.old or change.path_bytes not in skipped)
     ]
     on_files += [Change(old=None, new=change.old) for change in staged if change.old and change.path_bytes in absent]
+    done = _already_there(repository, own / "there", on_files)
+    on_files = [change for change in on_files if change.path_bytes not in done]
     concerned = {change.path_bytes for change in on_files}
     return Steps(
         files=tuple(change for change in on_files if change.old or not is_gitlink(change.new)),
@@ -73,12 +75,28 @@ def take_steps(
     )
 
 
+def _already_there(repository: Repository, index: Path, changes: Iterable[Change]) -> frozenset[bytes]:
+    """Files that are already as they are to be, though not recorded: an interrupted restore wrote them, and a rule that
+    ignores them hid them from the snapshot.
+    """
+    wanted = [change.new for change in changes if change.new and not change.old and not is_gitlink(change.new)]
+    found = [entry for entry in wanted if is_file(on_disk(repository, entry.path))]
+    return frozenset(entry.path for entry in found) - differing_files(repository, index, found)
+
+
 def _is_rules(path: bytes) -> bool:
     return path.rpartition(b"/")[2] == b".gitattributes"
 
 
 def move_files(repository: Repository, own: Scratch, steps: Steps) -> None:
     """Have git check the files out; `own / "files"` is an index of those that are there."""
+    if steps.files:
+        _check_out(repository, own, steps)
+    for change in steps.submodules:
+        _make_folder(on_disk(repository, change.path_bytes))
+
+
+def _check_out(repository: Repository, own: Scratch, steps: Steps) -> None:
     set_entries(repository, own / "wanted", [*steps.written, *steps.rules])
     old, new = write_tree(repository, own / "files"), write_tree(repository, own / "wanted")
     arguments = ("read-tree", "-m", "-u", "--no-sparse-checkout", "--no-recurse-submodules", old, new)
@@ -92,8 +110,6 @@ def move_files(repository: Repository, own: Scratch, steps: Steps) -> None:
         if change.new is None and is_file(on_disk(repository, change.path_bytes)):
             words = done.stderr.decode("utf-8", "replace").strip()
             raise StorageError(f"cannot remove {change.path}: {words}", hint="mend it, and run the same rollback again")
-    for change in steps.submodules:
-        _make_folder(on_disk(repository, change.path_bytes))
 
 
 def _make_folder(path: Path) -> None:

@@ -45,9 +45,16 @@ class Restore:
         return tuple(change.path for change in self.changes if change.kind == kind)
 
 
-def plan_restore(repository: Repository, *, target: Target, current: Snapshot) -> Restore:
-    """List what would change; touches nothing."""
+def plan_restore(repository: Repository, *, target: Target, current: Snapshot, begun_at: str | None = None) -> Restore:
+    """List what would change; touches nothing.
+
+    `begun_at`: the tree recorded before an interrupted restore that this one finishes. What it has not is not removed:
+    it was ignored then, by rules that the interrupted one has already set back.
+    """
     changes = compare_trees(repository, current.tree, target.tree)
+    if begun_at is not None:
+        since = {change.path_bytes for change in compare_trees(repository, current.tree, begun_at) if not change.new}
+        changes = tuple(change for change in changes if change.new or change.path_bytes not in since)
     return Restore(target=target, current=current, changes=changes)
 
 

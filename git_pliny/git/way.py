@@ -23,11 +23,18 @@ def check_recorded(repository: Repository, index: Path, entries: Sequence[Entry]
     Leaves a private index of them, with what git needs to know them unchanged a moment later. No flag of the user's
     index hides an edit here.
     """
-    set_entries(repository, index, entries)
-    repository.git(*PLAIN, "update-index", "-q", "--refresh", index=index, accept=(0, 1))
-    for path in repository.git(*PLAIN, "diff-files", "--name-only", "-z", index=index).split(b"\0")[:-1]:
+    for path in sorted(differing_files(repository, index, entries)):
         if os.path.lexists(on_disk(repository, path)):
             raise WouldOverwriteError(f"{os.fsdecode(path)} is not as it was recorded", hint=AGAIN)
+
+
+def differing_files(repository: Repository, index: Path, entries: Sequence[Entry]) -> frozenset[bytes]:
+    """Those of the paths whose file is not there, or not, as git would record it, what the entry says."""
+    if not entries:
+        return frozenset()
+    set_entries(repository, index, entries)
+    repository.git(*PLAIN, "update-index", "-q", "--refresh", index=index, accept=(0, 1))
+    return frozenset(repository.git(*PLAIN, "diff-files", "--name-only", "-z", index=index).split(b"\0")[:-1])
 
 
 def check_free(repository: Repository, changes: Sequence[Change], *, tree: str) -> None:

@@ -571,6 +571,43 @@ def test_a_restore_killed_at_any_git_can_be_run_again(call: int, tmp_path: Path)
     assert not list((work.repository.local / "tmp").iterdir())
 
 
+def test_a_tracked_file_that_the_rules_ignore_does_not_stop_a_second_run(work: Work) -> None:
+    work.write("tracked.ign", "tracked\n")
+    work.git("add", "-f", "tracked.ign")
+    work.git("commit", "-q", "-m", "tracked and ignored")
+    before, snapshot = work.facts(), capture(work.repository)
+    work.git("rm", "-q", "tracked.ign")
+    work.commit()
+    work.write("tracked.ign", "tracked\n")
+    restore(work, snapshot)
+    assert differences(before, work.facts()) == {}
+
+
+def test_a_tracked_file_that_the_rules_ignore_is_not_overwritten_where_it_differs(work: Work) -> None:
+    work.write("tracked.ign", "tracked\n")
+    work.git("add", "-f", "tracked.ign")
+    work.git("commit", "-q", "-m", "tracked and ignored")
+    snapshot = capture(work.repository)
+    work.git("rm", "-q", "--cached", "tracked.ign")
+    work.write("tracked.ign", "edited\n")
+    refuses(work, snapshot, r"tracked\.ign is in the way")
+
+
+def test_a_second_run_leaves_files_that_were_ignored_when_the_first_began(work: Work) -> None:
+    snapshot = capture(work.repository)
+    work.write(".gitignore", "precious\n")
+    work.write("precious")
+    work.write("new")
+    begun = capture(work.repository)
+    work.git("checkout", "-q", ".gitignore")
+    planned = plan_restore(
+        work.repository, target=target_of(snapshot), current=capture(work.repository), begun_at=begun.tree
+    )
+    assert planned.paths(Kind.REMOVE) == ("new",)
+    apply_restore(work.repository, planned, keep_head=False, reason="x")
+    assert work.path("precious").exists()
+
+
 def _leave_abandoned(work: Work, record: str, content: bytes) -> Path:
     folder = work.repository.local / "tmp" / "left"
     folder.mkdir(parents=True)
