@@ -79,9 +79,11 @@ def _show(done: rollback.Rollback, *, dry_run: bool) -> None:
         output.data(f"and {len(changes) - _SHOWN} more")
     again = ", ".join(key.agent for key in done.set_back[:_SHOWN])
     if dry_run:
-        messages.note(f"{len(changes)} paths would change, {len(done.set_back)} agents would be set back")
+        messages.note(
+            f"{render.plural(len(changes), 'path')} would change, {render.plural(len(done.set_back), 'agent')} would be set back"
+        )
         return
-    messages.note(f"rolled back to checkpoint {done.checkpoint.name}; {len(changes)} paths changed")
+    messages.note(f"rolled back to checkpoint {done.checkpoint.name}; {render.plural(len(changes), 'path')} changed")
     if again:
         messages.note(f"set back: {again}; to run them again: git pliny execute --resume")
     messages.note("to undo this: git pliny rollback --undo")
