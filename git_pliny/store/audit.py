@@ -131,7 +131,7 @@ def _bad_lines(evidence: Evidence) -> Iterator[Finding]:
     for found in evidence.journals:
         torn = found.text.torn
         if bad := found.text.bad - torn:
-            message = f"{bad} lines in the journal of run {found.run} are no entries"
+            message = f"{bad} of the lines in the journal of run {found.run} can't be read as entries"
             yield _problem(Check.LINES, message, run=found.run)
         elif torn and not found.alive:
             message = f"the last line in the journal of run {found.run} was cut off; the next run records that"
@@ -171,7 +171,7 @@ def _breaks(session: str, lines: list[Line]) -> Iterator[_Break]:
             digests.add(line.digest)
             continue
         if entry.seq > number + 1:
-            yield _Break(line, f"{_missing(number + 1, entry.seq - 1)} of run {entry.run}", is_gap=True)
+            yield _Break(line, _missing(number + 1, entry.seq - 1, entry.run), is_gap=True)
         elif entry.prev not in digests:
             yield _Break(line, f"{here} does not follow from the one before: one of them was changed")
         if entry.ts <= ts:
@@ -179,8 +179,9 @@ def _breaks(session: str, lines: list[Line]) -> Iterator[_Break]:
         number, ts, digests = entry.seq, entry.ts, {line.digest}
 
 
-def _missing(first: int, last: int) -> str:
-    return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
+def _missing(first: int, last: int, run: str) -> str:
+    one = first == last
+    return f"entry {first} of run {run} is missing" if one else f"entries {first} to {last} of run {run} are missing"
 
 
 def _session(evidence: Evidence) -> Iterator[Finding]:
@@ -189,7 +190,7 @@ def _session(evidence: Evidence) -> Iterator[Finding]:
         return
     if evidence.blob in {_render(evidence.session, lines) for lines in _half_done(evidence, noted)}:
         yield _remark(
-            Check.SESSION, "the session's object is behind the trail, since a run was killed; the next one mends it"
+            Check.SESSION, "a run was killed while it wrote the session's object; the next run writes it again"
         )
     elif evidence.blob is None:
         yield _problem(Check.SESSION, "there are entries, but no session object under the session's ref")
