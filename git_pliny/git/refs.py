@@ -5,9 +5,10 @@ process that was killed, and is removed: these refs are moved only by short tran
 """
 
 import contextlib
+import fcntl
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from git_pliny.errors import GitError
@@ -113,14 +114,36 @@ def _with_patience(repository: Repository, attempt: Callable[[], bytes]) -> None
             return
 
 
+def break_stale_locks(repository: Repository, *names: str) -> None:
+    """Remove the locks that killed processes left on these refs, or on refs in these folders (`refs/pliny/…/`)."""
+    for name in names:
+        folder = repository.common_dir / name
+        locks = folder.rglob("*.lock") if name.endswith("/") else [folder.with_name(f"{folder.name}.lock")]
+        with contextlib.suppress(OSError):
+            for lock in list(locks):
+                _break_stale(repository, str(lock))
+
+
 def _break_stale(repository: Repository, path: str) -> bool:
-    lock = Path(path)
-    if not lock.is_absolute():
-        lock = repository.common_dir / path
+    """Remove a lock of ours that is stale; one process at a time, or one would remove what another has just made."""
+    lock = repository.common_dir / path
     place = lock.as_posix()
-    ours = any(f"/{prefix}" in place for prefix in OURS) or lock.name == "PLINY_HEAD.lock"
-    with contextlib.suppress(OSError):
-        if ours and time.time() - lock.stat().st_mtime > _STALE_S:
+    if not any(f"/{prefix}" in place for prefix in OURS) and lock.name != "PLINY_HEAD.lock":
+        return False
+    with contextlib.suppress(OSError), _alone(repository):
+        if time.time() - lock.stat().st_mtime > _STALE_S:
             lock.unlink()
             return True
     return False
+
+
+@contextlib.contextmanager
+def _alone(repository: Repository) -> Iterator[None]:
+    folder = repository.local / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

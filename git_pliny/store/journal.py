@@ -29,13 +29,13 @@ class Journal:
     """The journal that this process writes."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        except OSError as error:
-            raise StorageError(f"cannot write the journal {path}: {error.strerror}") from error
         self.path = path
-        self._lock = locks.acquire(path)
+        try:
+            # Locked before it is opened: a recovery beside us removes journals that nobody holds.
+            self._lock = locks.acquire(path, wait=True)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        except (StorageError, OSError) as error:
+            raise StorageError(f"cannot write the journal {path}: {error}") from error
         self._size = os.fstat(self._descriptor).st_size
 
     def append(self, lines: Sequence[Line]) -> None:

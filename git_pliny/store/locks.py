@@ -59,6 +59,9 @@ def acquire(path: Path, *, wait: bool = False) -> FileLock:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
+            tries -= 1
+            if isinstance(error, FileNotFoundError) and tries > 0:
+                continue  # the folder was empty, and another process removed it just then
             raise StorageError(f"cannot open the lock {path}: {error.strerror}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
-from git_pliny.git.refs import RefUpdate, update_refs
+from git_pliny.git.refs import RefUpdate, break_stale_locks, update_refs
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.fold import Fold, fold
 from git_pliny.model.names import encode
@@ -18,7 +18,7 @@ from git_pliny.model.trailers import read_trailers
 from git_pliny.store import journal, locks
 from git_pliny.store.checkpoints import CheckpointKind, Occasion, decode_name
 from git_pliny.store.run import Run
-from git_pliny.store.sessions import CHECKPOINTS, SESSIONS, checkpoint_refs, read_noted
+from git_pliny.store.sessions import ARTIFACTS, CHECKPOINTS, NOTES, SESSIONS, checkpoint_refs, read_noted
 
 START = Occasion(name="start", kind=CheckpointKind.START)
 """The checkpoint that every session has first."""
@@ -34,6 +34,7 @@ class _Ended(NamedTuple):
 
 def recover(run: Run) -> list[Event]:
     """Bring a session to where its trail says it is; gives the repairs that were recorded. Needs the session's lock."""
+    break_stale_locks(run.repository, *_refs(run.session))
     ended = list(_ended_journals(run))
     try:
         repairs = [repair for journal_ in ended if (repair := _torn(journal_))]
@@ -50,6 +51,10 @@ def recover(run: Run) -> list[Event]:
         for journal_ in ended:
             journal_.lock.release()
     return repairs
+
+
+def _refs(session: str) -> tuple[str, ...]:
+    return SESSIONS + session, NOTES + session, ARTIFACTS + session, f"{CHECKPOINTS}{session}/"
 
 
 def _ended_journals(run: Run) -> Iterator[_Ended]:

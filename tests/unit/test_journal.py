@@ -6,7 +6,7 @@ from trails import SESSION, chained, event
 
 from git_pliny.errors import StorageError
 from git_pliny.model.events import EventType
-from git_pliny.store import journal
+from git_pliny.store import journal, locks
 
 LINES = chained([event(EventType.SESSION_RESUME) for _ in range(3)])
 
@@ -74,6 +74,37 @@ def test_a_journal_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write the journal"):
         journal.Journal(tmp_path / "file" / "x.jsonl")
+
+
+def test_a_journal_is_never_unlocked_where_a_recovery_would_remove_it(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire = locks.acquire
+
+    def acquire_after_a_recovery(lock: Path, *, wait: bool = False) -> locks.FileLock:
+        lock.unlink(missing_ok=True)
+        return acquire(lock, wait=wait)
+
+    monkeypatch.setattr(locks, "acquire", acquire_after_a_recovery)
+    journal.Journal(path).append(LINES)
+    assert list(journal.journal_lines(tmp_path, SESSION)) == LINES
+
+
+def test_a_folder_that_another_process_removes_just_then_is_made_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+    removed: list[Path] = []
+
+    def mkdir_and_lose_it(folder: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        mkdir(folder, mode, parents, exist_ok)
+        if not removed:
+            folder.rmdir()
+            removed.append(folder)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir_and_lose_it)
+    journal.Journal(path).append(LINES)
+    assert journal.read_journal(path).lines == LINES
 
 
 def test_a_journal_that_went_away_holds_nothing(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,21 @@ def test_a_stale_lock_on_our_own_ref_does_not_block_for_ever(scratch: Scratch, m
         run.append(started("a"))
     assert scratch.session()["agents"]["a"]["attempts"] == 1
     assert not Path(lock).exists()
+
+
+def test_a_recovery_removes_stale_locks_of_refs_that_nobody_moves_any_more(scratch: Scratch) -> None:
+    session = new(scratch)
+    folder = scratch.root / ".git" / "refs" / "pliny" / "checkpoints" / session
+    stale, fresh, foreign = folder / "gone.lock", folder / "fresh.lock", scratch.root / ".git" / "index.lock"
+    for lock in (stale, fresh, foreign):
+        lock.write_text("")
+    os.utime(stale, (1, 1))
+    os.utime(foreign, (1, 1))
+    with resumed(scratch, session):
+        pass
+    assert not stale.exists()
+    assert fresh.exists()
+    assert foreign.exists()
 
 
 def test_capture_is_what_a_checkpoint_holds(scratch: Scratch) -> None:
