@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from git_pliny.cli import messages, output, values
+from git_pliny.cli import messages, output, render, values
 from git_pliny.cli.choosing import OUTER
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.invocation import Invocation
