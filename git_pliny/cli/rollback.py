@@ -78,12 +78,12 @@ def _show(done: rollback.Rollback, *, dry_run: bool) -> None:
     if not dry_run and len(changes) > _SHOWN:
         output.data(f"and {len(changes) - _SHOWN} more")
     again = ", ".join(key.agent for key in done.set_back[:_SHOWN])
+    paths = render.plural(len(changes), "path")
     if dry_run:
-        messages.note(
-            f"{render.plural(len(changes), 'path')} would change, {render.plural(len(done.set_back), 'agent')} would be set back"
-        )
+        agents = render.plural(len(done.set_back), "agent")
+        messages.note(f"{paths} would change, {agents} would be set back")
         return
-    messages.note(f"rolled back to checkpoint {done.checkpoint.name}; {render.plural(len(changes), 'path')} changed")
+    messages.note(f"rolled back to checkpoint {done.checkpoint.name}; {paths} changed")
     if again:
         messages.note(f"set back: {again}; to run them again: git pliny execute --resume")
     messages.note("to undo this: git pliny rollback --undo")
