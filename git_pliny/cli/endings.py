@@ -18,6 +18,7 @@ from git_pliny.model.session import AgentRecord, AgentStatus, Session
 _WIDTH = 60
 _MOST_ROWS = 60
 _MOST_FAILURES = 10
+_MOST_SUMMARIES = 20
 _MOST_NAMES = 5
 
 
@@ -51,6 +52,7 @@ def _show(here: Invocation, state: Fold, session: Session) -> None:
         heading, rows = ("phase", "agents", "time", "cost"), list(_phases(session))
         output.data()
         output.table(heading, render.fit(here, heading, rows, flexible=1), paint=render.painter(here))
+    overview.show_words(state, most=_MOST_SUMMARIES)
     overview.show_failures(state, session, most=_MOST_FAILURES)
 
 

@@ -8,6 +8,7 @@ from git_pliny.git.repository import Repository
 from git_pliny.model.events import parse_time
 from git_pliny.model.fold import Fold
 from git_pliny.model.names import encode
+from git_pliny.model.payloads import AgentEnd
 from git_pliny.model.session import AgentRecord, AgentStatus, Session, SessionStatus
 from git_pliny.store import sessions
 
@@ -82,6 +83,25 @@ def show_agents(here: Invocation, session: Session) -> None:
     if rows:
         output.data()
         output.table(heading, render.fit(here, heading, rows, flexible=1), paint=render.painter(here))
+
+
+def show_words(state: Fold, *, most: int | None = None) -> None:
+    """Print what agents said of their work, if they did: the summary, score and verdict of their last end."""
+    ends = ((name, agent.last_end()) for name, agent in state.agents.items())
+    lines = [f"{name}: {words}" for name, ended in ends if ended is not None and (words := _words(ended.end))]
+    if lines:
+        output.data()
+    for line in lines[:most]:
+        output.data(render.clip(line, _LONGEST_MESSAGE))
+    if most is not None and len(lines) > most:
+        output.data(f"and {render.plural(len(lines) - most, 'more summary')}: git pliny session show")
+
+
+def _words(end: AgentEnd) -> str:
+    marks = [f"score {end.score:g}"] if end.score is not None else []
+    marks += [f"verdict {end.verdict}"] if end.verdict is not None else []
+    told = [" ".join(end.summary.split())] if end.summary else []
+    return " ".join([*told, f"({', '.join(marks)})" if marks else ""]).strip()
 
 
 def show_failures(state: Fold, session: Session, *, most: int | None = None) -> None:

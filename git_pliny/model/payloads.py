@@ -58,6 +58,7 @@ class AgentEnd(msgspec.Struct, frozen=True, kw_only=True):
     spent: Spent | None = None
     verdict: str | None = None
     score: float | None = None
+    summary: str | None = None
 
 
 class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
