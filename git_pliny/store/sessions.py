@@ -74,7 +74,8 @@ def resolve(repository: Repository, prefix: str | None) -> str:
 
 def exists(repository: Repository, session: str) -> bool:
     """Whether anything of a session is here."""
-    return bool(list_refs(repository, SESSIONS + session)) or bool(journal.journal_files(repository.local, session))
+    refs = list_refs(repository, SESSIONS + session, NOTES + session)
+    return bool(refs) or bool(journal.journal_files(repository.local, session))
 
 
 def load_lines(repository: Repository, session: str, *, reader: ObjectReader | None = None) -> list[Line]:

@@ -1,0 +1,161 @@
+"""A deleted session is gone whole, leaves a tombstone, and nothing of another session goes with it."""
+
+import json
+import shutil
+
+import pytest
+from scratch import Scratch
+from stores import lone_run, new_session, started
+from tampering import HOSTILE, put_blob, put_session, whole_session
+
+from git_pliny.errors import BusyError, NotFoundError
+from git_pliny.git.refs import read_symbolic
+from git_pliny.store import sessions
+from git_pliny.store.deletion import TOMBSTONES, clear_local, delete, is_covered
+from git_pliny.store.journal import journal_folder
+from git_pliny.store.leavings import gone_sessions
+
+
+def refs_of(scratch: Scratch, session: str) -> list[str]:
+    return [ref for ref in scratch.git("for-each-ref", "--format=%(refname)").splitlines() if session in ref]
+
+
+def leave_output(scratch: Scratch, session: str) -> None:
+    folder = scratch.repository.local / "output" / session / "a@1-aaaaaaaa"
+    folder.mkdir(parents=True)
+    (folder / "output.log").write_text("text")
+
+
+def test_only_a_tombstone_remains_of_a_deleted_session(scratch: Scratch) -> None:
+    session, other = whole_session(scratch), whole_session(scratch)
+    kept = refs_of(scratch, other)
+    leave_output(scratch, session)
+    delete(scratch.repository, session)
+    assert refs_of(scratch, session) == [TOMBSTONES + session]
+    assert refs_of(scratch, other) == kept
+    assert not list(scratch.repository.local.rglob(f"*{session}*"))
+    assert scratch.git("fsck", "--no-dangling") == ""
+
+
+def test_the_tombstone_names_the_heads_of_the_trail_that_was_deleted(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    heads = scratch.session()["audit"]
+    delete(scratch.repository, session)
+    found = json.loads(scratch.git("cat-file", "blob", TOMBSTONES + session))
+    assert found == {"schema": 1, "id": session, "audit": heads}
+
+
+def test_the_current_session_is_none_after_it_was_deleted(scratch: Scratch) -> None:
+    one, two = whole_session(scratch), whole_session(scratch)
+    delete(scratch.repository, one)
+    assert sessions.current_session(scratch.repository) == two
+    delete(scratch.repository, two)
+    assert read_symbolic(scratch.repository, sessions.CURRENT) is None
+
+
+def test_a_session_that_is_held_is_not_deleted(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        before = refs_of(scratch, run.session)
+        with pytest.raises(BusyError):
+            delete(scratch.repository, run.session)
+        assert refs_of(scratch, run.session) == before
+
+
+def test_a_session_that_a_run_without_the_lock_writes_to_is_not_deleted(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    with lone_run(scratch, session) as run:
+        run.append(started("a"))
+        with pytest.raises(BusyError):
+            delete(scratch.repository, session)
+    assert len(refs_of(scratch, session)) > 2
+
+
+def test_a_session_that_is_not_there_is_not_deleted(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    delete(scratch.repository, session)
+    with pytest.raises(NotFoundError):
+        delete(scratch.repository, session)
+
+
+def test_a_session_whose_refs_hold_anything_can_be_deleted(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    put_session(scratch, session, HOSTILE[-1])
+    scratch.git("update-ref", sessions.NOTES + session, "HEAD")
+    delete(scratch.repository, session)
+    assert refs_of(scratch, session) == [TOMBSTONES + session]
+
+
+def test_a_session_that_came_back_can_be_deleted_again(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    blob = scratch.git("rev-parse", sessions.SESSIONS + session)
+    delete(scratch.repository, session)
+    scratch.git("update-ref", sessions.SESSIONS + session, blob)
+    delete(scratch.repository, session)
+    assert refs_of(scratch, session) == [TOMBSTONES + session]
+
+
+def test_entries_up_to_the_heads_of_a_tombstone_are_covered_and_later_ones_are_not(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    with lone_run(scratch, session) as run:
+        run.append(started("b", 2))
+        lines = sessions.load_lines(scratch.repository, session)
+    put = put_blob(scratch, json.dumps({"audit": {"heads": {lines[0].entry.run: "8:x", run.id: "0:x"}}}).encode())
+    scratch.git("update-ref", TOMBSTONES + session, put)
+    assert is_covered(scratch.repository, session, lines[:-1])
+    assert not is_covered(scratch.repository, session, lines)
+
+
+@pytest.mark.parametrize("heads", [None, 7, {"aaaaaaaa": 7}, {"aaaaaaaa": ""}, {"aaaaaaaa": "²:x"}])
+def test_a_tombstone_of_any_other_content_covers_nothing(scratch: Scratch, heads: object) -> None:
+    session = whole_session(scratch)
+    lines = sessions.load_lines(scratch.repository, session)
+    put = put_blob(scratch, json.dumps({"audit": {"heads": heads}}).encode())
+    scratch.git("update-ref", TOMBSTONES + session, put)
+    assert not is_covered(scratch.repository, session, lines)
+
+
+def test_files_of_a_session_without_refs_are_those_of_a_gone_one(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    leave_output(scratch, session)
+    assert gone_sessions(scratch.repository) == []
+    for ref in refs_of(scratch, session):
+        scratch.git("update-ref", "-d", ref)
+    assert gone_sessions(scratch.repository) == [session]
+    clear_local(scratch.repository, session)
+    assert gone_sessions(scratch.repository) == []
+
+
+def test_a_session_whose_entries_are_only_in_its_journal_is_not_gone(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    with lone_run(scratch, session) as run:
+        run.append(started("b", 2))
+        folder = journal_folder(scratch.repository.local, session)
+        shutil.copytree(folder, folder.with_name("copy"))
+    folder.with_name("copy").rename(folder)
+    for ref in refs_of(scratch, session):
+        scratch.git("update-ref", "-d", ref)
+    assert gone_sessions(scratch.repository) == []
+
+
+def test_a_journal_that_a_kill_left_of_a_deleted_session_is_of_no_use(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    with lone_run(scratch, session) as run:
+        run.append(started("b", 2))
+        folder = journal_folder(scratch.repository.local, session)
+        shutil.copytree(folder, folder.with_name("copy"))
+    delete(scratch.repository, session)
+    folder.with_name("copy").rename(folder)
+    assert gone_sessions(scratch.repository) == [session]
+
+
+def test_a_session_that_a_process_is_about_to_make_is_not_gone(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        for ref in refs_of(scratch, run.session):
+            scratch.git("update-ref", "-d", ref)
+        assert gone_sessions(scratch.repository) == []
+
+
+def test_other_files_in_our_folder_are_no_sessions(scratch: Scratch) -> None:
+    folder = scratch.repository.local / "output" / "notes"
+    folder.mkdir(parents=True)
+    assert gone_sessions(scratch.repository) == []
