@@ -45,6 +45,7 @@ _OF_ENTRY: Mapping[str, Standing] = {
 }
 _OF_MANY = {
     EventType.SESSION_RESUME,
+    EventType.SESSION_END,
     EventType.PLAN_CHANGE,
     EventType.ROUND_BEGIN,
     EventType.AGENT_RERUN,

@@ -121,9 +121,9 @@ class Frame:
     def _status(self, view: View, width: int) -> Text:
         """Where in the plan it is, and what it is at; the checkpoint and the phase's title only where there is room."""
         place, phases = view.place
-        phase = f"phase {place} of {phases}: {visible(view.phase)}"
+        phase = f"phase {place}/{phases}: {visible(view.phase)}"
         turn = f", round {view.round}" if view.round is not None else ""
-        work = f"{turn}, {view.counts.get(Standing.RUNNING, 0)} of {self._jobs} jobs, {_whole(view.seconds)}"
+        work = f"{turn}, {view.counts.get(Standing.RUNNING, 0)}/{self._jobs} jobs, {_whole(view.seconds)}"
         checkpoint = f", checkpoint {visible(view.checkpoint)}" if view.checkpoint else ""
         room = width - cell_len(work)
         fitting = (text for text in (phase + visible(view.title), phase) if cell_len(text) <= room)
