@@ -6,8 +6,8 @@ from collections.abc import Callable
 from git_pliny.errors import ConfigError
 from git_pliny.executor.context import context_text
 from git_pliny.executor.desk import Desk
+from git_pliny.executor.job import Job
 from git_pliny.executor.options import Order
-from git_pliny.executor.workers import Job
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.events import EventType
 from git_pliny.model.plan import Agent, Phase

@@ -7,11 +7,12 @@ from heapq import heappop, heappush
 
 from git_pliny.executor.attempt import Conclusion, conclude, end_data, error_data
 from git_pliny.executor.desk import Desk
+from git_pliny.executor.job import Finished, Job
 from git_pliny.executor.jobs import make_job
 from git_pliny.executor.options import Order
 from git_pliny.executor.retry import RetryPolicy
 from git_pliny.executor.schedule import Schedule
-from git_pliny.executor.workers import Finished, Interrupt, Job
+from git_pliny.executor.workers import Interrupt
 from git_pliny.model.events import EventType
 from git_pliny.model.failure import Failure
 from git_pliny.model.payloads import Spent
@@ -61,9 +62,8 @@ class PhaseLoop:
         while True:
             jobs = self._start()
             self._desk.commit()
-            for job in jobs:
-                self._jobs[job.attempt.agent.name] = job
-                self._desk.workers.submit(job)
+            self._jobs.update((job.attempt.agent.name, job) for job in jobs)
+            self._desk.workers.submit(jobs)
             if not self._jobs and not self._delayed:
                 return
             for report in self._desk.workers.next(self._patience()):

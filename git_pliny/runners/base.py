@@ -7,7 +7,7 @@ what is stored: it reports facts.
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -126,9 +126,22 @@ class Running(Protocol):
         ...
 
 
+@runtime_checkable
+class Watchable(Running, Protocol):
+    """An attempt for which no thread has to wait: a descriptor tells when there is something to collect."""
+
+    def descriptor(self) -> int | None:
+        """What becomes readable when the attempt ends; not ours to close. None where it has to be waited for."""
+        ...
+
+    def collect(self) -> Outcome | None:
+        """Once the descriptor is readable: the outcome, without blocking; None where `wait` has to be called for it."""
+        ...
+
+
 class Runner(Protocol):
     """A way to execute an agent."""
 
     def start(self, attempt: Attempt) -> Running:
-        """Start the attempt. What keeps it from starting is told by its outcome, not raised."""
+        """Start the attempt, and return at once. What keeps it from starting is told by its outcome, not raised."""
         ...

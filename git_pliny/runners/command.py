@@ -46,6 +46,14 @@ class _RunningCommand:
     def wait(self) -> Outcome:
         return _outcome(self._attempt, self._group.wait())
 
+    def descriptor(self) -> int | None:
+        return self._group.descriptor()
+
+    def collect(self) -> Outcome | None:
+        """None after a failure, since the rest of the group may take its time to end."""
+        ended = self._group.reap()
+        return _outcome(self._attempt, ended) if ended.succeeded else None
+
     def cancel(self, *, now: bool = False) -> None:
         self._group.cancel(now=now)
 

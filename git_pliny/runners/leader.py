@@ -1,4 +1,4 @@
-"""The record of an attempt's first process, kept in the attempt's folder for the case that its coordinator dies."""
+"""The record of each attempt's first process, kept beside the attempts' folders for when their coordinator dies."""
 
 import os
 from contextlib import suppress
@@ -9,7 +9,8 @@ import msgspec
 from git_pliny.runners import machine
 from git_pliny.runners.table import Process, Table
 
-_NAME = "leader"
+_NAME = "leaders"
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Leader(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,21 +42,26 @@ class Leader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record(folder: Path, pid: int) -> None:
-    """Keep who leads the attempt. Where it can't be written, the lineage still tells: that is no error.
+    """Keep who leads the attempt of that folder. Where it can't be written, the lineage still tells: that is no error.
 
-    It is the text of a symbolic link, as Mercurial's locks are: whole or not there, and one call to the system.
+    All attempts share the file beside their folders: a line costs a tenth of a file of its own.
     """
-    text = f"{pid}:{machine.start_of(pid)}:{os.getsid(0)}:{machine.identity()}"
-    link = folder / _NAME
+    line = f"{folder.name} {pid}:{machine.start_of(pid)}:{os.getsid(0)}:{machine.identity()}\n"
     with suppress(OSError):
-        link.unlink(missing_ok=True)
-        link.symlink_to(text)
+        descriptor = os.open(folder.with_name(_NAME), _APPEND, 0o666)
+        try:
+            os.write(descriptor, os.fsencode(line))  # one call: whole or not there, whoever else writes or dies
+        finally:
+            os.close(descriptor)
 
 
 def recorded(folder: Path) -> Leader | None:
-    """Who led the attempt of that folder; None where that was not recorded."""
+    """Who led the attempt of that folder; None where that was not recorded, or cut short by a full disk."""
     try:
-        pid, started, session, identity = str((folder / _NAME).readlink()).split(":")
+        *lines, _ = os.fsdecode(folder.with_name(_NAME).read_bytes()).split("\n")
+        mark = f"{folder.name} "
+        last = [line for line in lines if line.startswith(mark)][-1:]
+        pid, started, session, identity = "".join(last).removeprefix(mark).split(":")
         return Leader(pid=int(pid), started=float(started), session=int(session), machine=identity)
     except (OSError, ValueError):
         return None

@@ -21,6 +21,7 @@ POLITE = (signal.SIGTERM, signal.SIGCONT)
 """How a group is asked to end; what is stopped could not heed a TERM alone."""
 
 _CAN_PEEK = hasattr(os, "waitid")  # not on macOS before Python 3.13
+_open_pidfd: Callable[[int], int] | None = getattr(os, "pidfd_open", None)  # Linux
 _AFTER_KILL_S = 5.0
 _SHORTEST_PAUSE_S = 0.002
 _LONGEST_PAUSE_S = 0.1
@@ -67,6 +68,8 @@ class ProcessGroup:
         self._ended = self._timed_out = self._cancelled = False
         self._asked_at: float | None = None
         self._set_alarms: list[Alarm] = []
+        self._descriptor: int | None = None
+        self._exit: Exit | None = None
         with self._lock:  # so that even a timeout of 0 finds a process
             if timeout_s is not None:
                 self._call_after(timeout_s, self._expire)
@@ -81,22 +84,36 @@ class ProcessGroup:
                 raise
             self.pid = self._process.pid
 
+    def descriptor(self) -> int | None:
+        """What becomes readable when the leader has ended, until it is reaped; None where the system has no such."""
+        if self._descriptor is None and _open_pidfd is not None:
+            with suppress(OSError):  # a sandbox may refuse it; descriptors may have run out
+                self._descriptor = _open_pidfd(self.pid)
+        return self._descriptor
+
+    def reap(self) -> Exit:
+        """Block until the leader has ended."""
+        if self._exit is None:
+            code = self._reap()
+            ended_at = time.monotonic()
+            self._clear_alarms()
+            self._close_descriptor()
+            self._exit = Exit(
+                code=code if code is not None and code >= 0 else None,
+                signal=-code if code is not None and code < 0 else None,
+                timed_out=self._timed_out,
+                cancelled=self._cancelled,
+                duration_s=ended_at - self._started_at,
+            )
+        return self._exit
+
     def wait(self) -> Exit:
         """Block until the leader has ended; where that was no success, until the rest of the group has ended too.
 
         After a success the rest is left alone, as `make` and the shell do it. What can't be killed (another user's
         program, one that hangs in the kernel) is given up after some seconds.
         """
-        code = self._reap()
-        ended_at = time.monotonic()
-        self._clear_alarms()
-        ended = Exit(
-            code=code if code is not None and code >= 0 else None,
-            signal=-code if code is not None and code < 0 else None,
-            timed_out=self._timed_out,
-            cancelled=self._cancelled,
-            duration_s=ended_at - self._started_at,
-        )
+        ended = self.reap()
         if not ended.succeeded:
             self._end_rest()
         return ended
@@ -166,6 +183,11 @@ class ProcessGroup:
         if not _ends_within(self.pid, grace_left, self._hurry):
             self._kill()
             _ends_within(self.pid, _AFTER_KILL_S, threading.Event())
+
+    def _close_descriptor(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def _call_after(self, seconds: float, action: Callable[[], None]) -> None:
         self._set_alarms.append(self._alarms.call_after(seconds, action))

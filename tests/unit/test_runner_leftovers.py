@@ -55,6 +55,24 @@ class Lab:
     def pids(self, agent: str = "a") -> set[int]:
         return {leftover.pid for leftover in self.find(agent)}
 
+    @property
+    def leaders(self) -> Path:
+        """The file of all attempts' leaders."""
+        return self.folder / "output" / "leaders"
+
+    def recorded_text(self) -> str:
+        """What is recorded of the last attempt's leader."""
+        return self.leaders.read_text().splitlines()[-1].partition(" ")[2]
+
+    def record(self, text: str) -> None:
+        """Record another leader for the last attempt."""
+        with self.leaders.open("a") as file:
+            file.write(f"{self.folders[-1].name} {text}\n")
+
+    def forget_leaders(self) -> None:
+        """As if the coordinators had been killed before they could record who leads."""
+        self.leaders.unlink()
+
     def pid(self, name: str = "pid") -> int:
         """The pid that a process wrote into the lab's folder."""
         path = self.folder / name
@@ -179,14 +197,14 @@ CommandRunner().start(Attempt(
 
 def test_without_a_record_the_group_is_known_by_the_lineage(lab: Lab) -> None:
     lab.start("sleep 60 & echo $! > pid; exit 0").wait()
-    (lab.folders[0] / "leader").unlink()
+    lab.forget_leaders()
     assert [(leftover.pid, leftover.escaped) for leftover in lab.find()] == [(lab.pid(), False)]
 
 
 @has_proc
 def test_without_a_record_a_session_of_its_own_still_got_away(lab: Lab) -> None:
     lab.start(f"{DETACH} sh -c 'echo $$ > pid; exec sleep 60' & exit 0").wait()
-    (lab.folders[0] / "leader").unlink()
+    lab.forget_leaders()
     child = lab.pid()
     eventually(lambda: [leftover.pid for leftover in lab.find()] == [child])
     assert lab.find()[0].escaped
@@ -223,10 +241,8 @@ def test_another_agent_of_the_session_is_not_found(lab: Lab) -> None:
 def test_a_process_with_a_number_that_is_used_again_is_not_found(lab: Lab) -> None:
     lab.start("true").wait()
     with subprocess.Popen(("sleep", "60"), process_group=0) as innocent:
-        leader = lab.folders[0] / "leader"
-        _, started, session, machine = str(leader.readlink()).split(":")
-        leader.unlink()
-        leader.symlink_to(f"{innocent.pid}:{float(started) - 5000}:{session}:{machine}")
+        _, started, session, machine = lab.recorded_text().split(":")
+        lab.record(f"{innocent.pid}:{float(started) - 5000}:{session}:{machine}")
         assert lab.find() == []
         innocent.kill()
 
@@ -235,9 +251,7 @@ def test_a_number_of_another_machine_means_nothing(lab: Lab) -> None:
     lab.start("true").wait()
     with subprocess.Popen(("sleep", "60"), process_group=0) as innocent:
         started = read_table().processes[innocent.pid].started
-        leader = lab.folders[0] / "leader"
-        leader.unlink()
-        leader.symlink_to(f"{innocent.pid}:{started}:{os.getsid(0)}:0123456789ab")
+        lab.record(f"{innocent.pid}:{started}:{os.getsid(0)}:0123456789ab")
         assert lab.find() == []
         innocent.kill()
 
@@ -247,10 +261,8 @@ def test_a_group_in_another_session_is_not_the_one_that_was_recorded(lab: Lab) -
     lab.start("true").wait()
     with subprocess.Popen(("sleep", "60"), start_new_session=True) as innocent:
         started = read_table().processes[innocent.pid].started
-        leader = lab.folders[0] / "leader"
-        machine = str(leader.readlink()).rpartition(":")[2]
-        leader.unlink()
-        leader.symlink_to(f"{innocent.pid}:{started}:{os.getsid(0)}:{machine}")
+        machine = lab.recorded_text().rpartition(":")[2]
+        lab.record(f"{innocent.pid}:{started}:{os.getsid(0)}:{machine}")
         assert lab.find() == []
         innocent.kill()
 
@@ -258,9 +270,7 @@ def test_a_group_in_another_session_is_not_the_one_that_was_recorded(lab: Lab) -
 @pytest.mark.parametrize("text", ["nonsense", "1:2:3", "x:1.0:1:m", "1:2:3:4:5"])
 def test_a_record_that_is_none_is_no_error(lab: Lab, text: str) -> None:
     lab.start("true").wait()
-    leader = lab.folders[0] / "leader"
-    leader.unlink()
-    leader.symlink_to(text)
+    lab.record(text)
     assert recorded(lab.folders[0]) is None
     assert lab.find() == []
 
