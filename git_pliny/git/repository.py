@@ -14,6 +14,8 @@ import msgspec
 from git_pliny.errors import GitError, PlinyError
 from git_pliny.git.process import DURABLE, run_git, without_local_variables
 
+_QUESTIONS = ("--show-toplevel", "--git-dir", "--git-common-dir", "--show-object-format")
+
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Where HEAD is: `oid` is None on an unborn branch, `ref` is None when detached."""
@@ -95,26 +97,25 @@ class Repository:
 
 def discover(start: Path, environ: Mapping[str, str]) -> Repository:
     """The repository of the worktree that `start` lies in, as git itself finds it (an inherited `GIT_DIR` counts)."""
-    query = (
-        "rev-parse",
-        "--path-format=absolute",
-        "--git-dir",
-        "--git-common-dir",
-        "--show-object-format",
-        "--show-toplevel",
-    )
     try:
-        lines = run_git(query, cwd=start, environ=environ).stdout.split(b"\n")
+        answers = _asked(start, environ, *_QUESTIONS)
+        if len(answers) != len(_QUESTIONS):  # a path with a line end in it
+            answers = [b"\n".join(_asked(start, environ, question)) for question in _QUESTIONS]
     except GitError as error:
         raise _not_usable(error, start) from error
-    git_dir, common_dir, object_format, root = lines[0], lines[1], lines[2].decode(), b"\n".join(lines[3:-1])
+    root, git_dir, common_dir, object_format = map(os.fsdecode, answers)
     return Repository(
-        root=Path(os.fsdecode(root)),
-        git_dir=Path(os.fsdecode(git_dir)),
-        common_dir=Path(os.fsdecode(common_dir)),
+        root=Path(root),
+        git_dir=Path(git_dir),
+        common_dir=Path(common_dir),
         object_format=object_format,
         environ=without_local_variables(environ),
     )
+
+
+def _asked(start: Path, environ: Mapping[str, str], *questions: str) -> list[bytes]:
+    query = ("rev-parse", "--path-format=absolute", *questions)
+    return run_git(query, cwd=start, environ=environ).stdout.removesuffix(b"\n").split(b"\n")
 
 
 def _not_usable(error: GitError, start: Path) -> PlinyError:
