@@ -89,8 +89,11 @@ class AttemptKey(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RollbackBegun(msgspec.Struct, frozen=True, kw_only=True):
+    """`before`: the checkpoint that keeps what was there when it was first begun, however often a kill cut it off."""
+
     name: str
     commit: Oid
+    before: str | None = None
     keep_head: bool = False
     undo: bool = False
 

@@ -64,9 +64,16 @@ def plan_rollback(run: Run, checkpoint: CheckpointState, *, undo: bool = False) 
 def roll_back(run: Run, checkpoint: CheckpointState, *, keep_head: bool, undo: bool = False) -> Rollback:
     """Carry it out. WouldOverwriteError where something is in the way: then nothing has moved."""
     made, snapshot, _ = run.checkpoint(Occasion(name="before-rollback", kind=CheckpointKind.BEFORE_ROLLBACK))
-    planned = _plan(run, checkpoint, snapshot, made.name, undo=undo)
+    before = _first_before(run.state, checkpoint, undo=undo) or made.name
+    planned = _plan(run, checkpoint, snapshot, before, undo=undo)
     check_restore(run.repository, planned.restore, keep_head=keep_head)
-    begun = {"name": checkpoint.name, "commit": checkpoint.commit, "keep_head": keep_head, "undo": undo}
+    begun = {
+        "name": checkpoint.name,
+        "commit": checkpoint.commit,
+        "before": before,
+        "keep_head": keep_head,
+        "undo": undo,
+    }
     run.append(Event(type=EventType.ROLLBACK_BEGIN, data=begun))
     try:
         reason = f"pliny rollback: {visible(checkpoint.name[:80])}"
@@ -77,6 +84,14 @@ def roll_back(run: Run, checkpoint: CheckpointState, *, keep_head: bool, undo: b
     run.append(Event(type=EventType.ROLLBACK, data=_data(run.state, planned, undo=undo)))
     run.flush()
     return planned
+
+
+def _first_before(state: Fold, checkpoint: CheckpointState, *, undo: bool) -> str | None:
+    """Where the same rollback was cut off: the checkpoint that it made first, before it had moved anything."""
+    begun = state.open_rollback
+    if begun is None or begun.before is None or (begun.commit, begun.undo) != (checkpoint.commit, undo):
+        return None
+    return begun.before if begun.before in state.checkpoints else None
 
 
 def last_rollback(state: Fold) -> CheckpointState:

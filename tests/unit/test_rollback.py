@@ -116,6 +116,29 @@ def test_an_interrupted_rollback_is_finished_by_the_next_run(scratch: Scratch, m
     assert names(scratch) == {"a.txt"}
 
 
+def test_a_rollback_that_was_cut_off_and_run_again_is_undone_as_one(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a", "b"))
+        work(run, scratch, "a")
+        work(run, scratch, "b")
+
+        def killed_half_way(*_: object, **__: object) -> None:
+            (scratch.root / "b.txt").unlink()
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(rollback, "apply_restore", killed_half_way)
+            with pytest.raises(KeyboardInterrupt):
+                rollback.roll_back(run, rollback.find_checkpoint(run, "cp-a"), keep_head=False)
+    with resumed(scratch, run.session) as (after, _):
+        rollback.roll_back(after, rollback.find_checkpoint(after, "cp-a"), keep_head=False)
+        rollback.roll_back(after, rollback.last_rollback(after.state), keep_head=False, undo=True)
+        assert after.state.session().completed_agents == ["a", "b"]
+    assert names(scratch) == {"a.txt", "b.txt"}
+
+
 def test_a_refused_rollback_changes_nothing_and_is_not_finished_later(scratch: Scratch) -> None:
     scratch.write(".gitignore", "*.log\n")
     scratch.write("keep", "tracked")
