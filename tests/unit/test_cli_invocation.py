@@ -44,6 +44,14 @@ def test_the_invocation_of_this_process_has_its_folder_and_environment(
     assert here.environ["PLINY_PROBE"] == "1"
 
 
+@pytest.mark.parametrize(("columns", "width"), [("132", 132), ("0", 80), ("wide", 80), ("", 80)])
+def test_the_width_is_what_columns_says_else_that_of_the_terminal(
+    columns: str, width: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert invocation.of_this_process().width == width
+
+
 def test_a_closed_descriptor_is_no_terminal() -> None:
     copy = os.dup(2)
     os.close(2)

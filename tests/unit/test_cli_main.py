@@ -254,6 +254,19 @@ def test_help_of_a_command_has_its_docstring_with_the_lines_of_examples_kept(
     )
 
 
+def test_a_long_usage_is_broken_between_parameters_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    assert call("execute", "-h") == 0
+    usage = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    first = "Usage: git pliny execute "
+    assert usage[0].startswith(first)
+    assert all(line.startswith(" " * len(first) + "[") for line in usage[1:])
+    assert max(map(len, usage)) <= 70
+    assert "[--rerun AGENT]..." in "\n".join(usage)
+
+
 def test_completion_offers_commands_with_their_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("__complete", "sta") == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -280,6 +293,11 @@ def test_completion_after_an_unknown_command_offers_nothing_of_it(capsys: pytest
 def test_completion_of_no_words_offers_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("__complete") == 0
     assert capsys.readouterr().out.startswith("init\t")
+
+
+def test_completion_prints_no_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("__complete", "--version", "sess") == 0
+    assert capsys.readouterr().out == "session\tStart, list, show, resume and remove sessions.\n"
 
 
 def test_the_program_is_called_as_it_was_typed() -> None:
