@@ -50,11 +50,13 @@ class LiveDisplay:
         self._thread = threading.Thread(target=self._keep_drawing, name="display", daemon=True)
         self._exit = contextlib.ExitStack()
 
-    def entry(self, line: Line, state: Fold) -> None:
+    def entries(self, lines: Sequence[Line], state: Fold) -> None:
         with self._guard:
-            self._board.take(line.entry, state)
-        if _is_kept(line.entry) and (text := describe(line.entry, self._plan)):
-            messages.note(text)
+            for line in lines:
+                self._board.take(line.entry, state)
+        for line in lines:
+            if _is_kept(line.entry) and (text := describe(line.entry, self._plan)):
+                messages.note(text)
 
     def warn(self, text: str) -> None:
         messages.warning(text)

@@ -1,7 +1,9 @@
 """Keeps a plan manifest in step with the trail: after each task, and at the start what a kill left out."""
 
+from collections.abc import Sequence
+
 from git_pliny.executor.options import Order
-from git_pliny.model.events import EventType, Line
+from git_pliny.model.events import Entry, EventType, Line
 from git_pliny.model.fold import Fold
 from git_pliny.model.session import AgentStatus
 from git_pliny.plans.manifest_file import record_task
@@ -19,17 +21,20 @@ class ManifestWriter:
         self._written = set(link.completed) if link else set()
         self._tasks = frozenset(order.plan.agents)
 
-    def entry(self, line: Line, state: Fold) -> None:
-        """Write back what this entry completed or failed; once at the start, what the file does not know yet."""
-        entry = line.entry
+    def entries(self, lines: Sequence[Line], state: Fold) -> None:
+        """Write back what these completed or failed; once at the start, what the file does not know yet."""
+        for line in lines:
+            self._take(line.entry, state)
+
+    def warn(self, text: str) -> None:
+        """Nothing to write."""
+
+    def _take(self, entry: Entry, state: Fold) -> None:
         if entry.type in _STARTS:
             for name in state.completed:
                 self._record(name, entry.ts, state)
         elif entry.type == EventType.AGENT_END and entry.agent is not None:
             self._record(entry.agent, entry.ts, state)
-
-    def warn(self, text: str) -> None:
-        """Nothing to write."""
 
     def _record(self, name: str, at: str, state: Fold) -> None:
         if self._path is None or name not in self._tasks or name in self._written:

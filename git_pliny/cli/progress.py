@@ -26,9 +26,9 @@ _LONGEST = 500
 class JsonLines:
     """The entries themselves, one a line, on standard output."""
 
-    def entry(self, line: Line, state: Fold) -> None:  # noqa: ARG002 - the protocol's
+    def entries(self, lines: Sequence[Line], state: Fold) -> None:  # noqa: ARG002 - the protocol's
         with unless_lost(sys.stdout, messages.warning):
-            sys.stdout.buffer.write(line.raw + b"\n")
+            sys.stdout.buffer.write(b"".join(line.raw + b"\n" for line in lines))
             sys.stdout.buffer.flush()
 
     def warn(self, text: str) -> None:
@@ -42,10 +42,14 @@ class PlainLines:
         self._plan = plan
         self._tally = Tally(plan.agents)
 
-    def entry(self, line: Line, state: Fold) -> None:
-        self._tally.take(line.entry, state)
-        if text := describe(line.entry, self._plan):
-            messages.note(f"[{self._tally.percent:3d}%] {text}")
+    def entries(self, lines: Sequence[Line], state: Fold) -> None:
+        told = []
+        for line in lines:
+            self._tally.take(line.entry, state)
+            if text := describe(line.entry, self._plan):
+                told.append(f"[{self._tally.percent:3d}%] {text}")
+        if told:
+            messages.note("\n".join(told))
 
     def warn(self, text: str) -> None:
         messages.warning(text)
@@ -57,9 +61,9 @@ class Several:
     def __init__(self, reporters: Sequence[Reporter]) -> None:
         self._reporters = reporters
 
-    def entry(self, line: Line, state: Fold) -> None:
+    def entries(self, lines: Sequence[Line], state: Fold) -> None:
         for reporter in self._reporters:
-            reporter.entry(line, state)
+            reporter.entries(lines, state)
 
     def warn(self, text: str) -> None:
         for reporter in self._reporters:

@@ -60,5 +60,4 @@ class Desk:
 
     def _tell(self) -> None:
         """Whatever the run has written, also before we got it: how the session was opened or repaired."""
-        for line in self.run.untold():
-            self.reporter.entry(line, self.run.state)
+        self.reporter.entries(self.run.untold(), self.run.state)

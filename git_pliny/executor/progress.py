@@ -1,5 +1,6 @@
 """What the coordinator tells whoever shows progress: every entry, once it is durable."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from git_pliny.model.events import Line
@@ -9,8 +10,8 @@ from git_pliny.model.fold import Fold
 class Reporter(Protocol):
     """Shows a run to its user. Called on the coordinator's thread; `state` is to be read, not kept or changed."""
 
-    def entry(self, line: Line, state: Fold) -> None:
-        """Something happened, and is durable."""
+    def entries(self, lines: Sequence[Line], state: Fold) -> None:
+        """Something happened, and is durable; what was written together is told together."""
         ...
 
     def warn(self, text: str) -> None:

@@ -56,7 +56,7 @@ def tell(reporter: Reporter, *events: Event) -> list[Line]:
     state, lines = Fold("s"), chained(list(events))
     for line in lines:
         apply(state, line)
-        reporter.entry(line, state)
+        reporter.entries([line], state)
     return lines
 
 
@@ -210,7 +210,7 @@ def test_what_an_agent_does_is_told_without_a_walk_over_all_of_them(capsys: pyte
     reporter = PlainLines(PLAN)
     for line in chained([event(kind, agent="web", status="completed") for kind in EventType if "agent" in kind]):
         if line.entry.type != EventType.AGENT_RERUN:
-            reporter.entry(line, state)
+            reporter.entries([line], state)
     assert capsys.readouterr().err.count("web: ") == 4
 
 

@@ -179,7 +179,7 @@ class Told:
         self.events.append(Event(type=kind, phase="one", agent=agent, attempt=attempt, data=data))
         line = chained(self.events)[-1]
         apply(self.state, line)
-        self.shown.entry(line, self.state)
+        self.shown.entries([line], self.state)
 
 
 def wait(condition: Callable[[], bool]) -> None:
