@@ -13,7 +13,7 @@ from git_pliny.cli.values import agent_names
 from git_pliny.errors import ConfigError, CorruptError, InterruptedRunError, UsageError
 from git_pliny.git.repository import discover
 from git_pliny.model.duration import parse_duration
-from git_pliny.model.events import Entry, EventType, Line, render_time
+from git_pliny.model.events import Entry, EventType, Line, parse_time, render_time
 from git_pliny.model.summary import Summary, Tally, summarize
 from git_pliny.store import audit, following, sessions
 
@@ -84,8 +84,8 @@ def view_command(
         types=[each.value for each in kind or ()],
         phases=phase or (),
         run=(run or "").lower(),
-        since=_moment(since, here.now) if since else "",
-        until=_moment(until, here.now) if until else "~",
+        since=_moment(since, here.now) if since is not None else "",
+        until=_moment(until, here.now) if until is not None else "~",
     )
     found = sessions.resolve(repository, session)
     if not follow:
@@ -147,15 +147,14 @@ def _show(here: Invocation, wanted: _Filter, lines: Iterable[Line], number: int 
         if as_json:
             output.json_line(line.raw, to_terminal=here.stdout_is_terminal)
         else:
-            told = entries.describe(line.entry)
-            output.data(render.clip(told, here.width) if here.stdout_is_terminal else told)
+            output.data(render.cut(here, entries.describe(line.entry)))
     output.flush()
 
 
 def _moment(text: str, now: float) -> str:
     """The time that a user means: a moment, or so long ago."""
     try:
-        return render_time(int(datetime.fromisoformat(text).astimezone().timestamp() * 1_000_000))
+        return render_time(parse_time(datetime.fromisoformat(text).astimezone().isoformat()))
     except (ValueError, OverflowError, OSError):
         pass
     try:
@@ -181,7 +180,7 @@ def _show_summary(here: Invocation, summary: Summary) -> None:
     output.fact("rollbacks", str(summary.rollbacks))
     if summary.errors:
         ordered = sorted(summary.errors.items(), key=lambda pair: (-pair[1], pair[0]))
-        output.fact("failures", ", ".join(f"{render.clip(category, 40)} {count}" for category, count in ordered))
+        output.fact("failures", ", ".join(f"{count} {render.clip(category, 40)}" for category, count in ordered))
     for heading, rows in (("phase", summary.phases.items()), ("agent", summary.agents.items())):
         columns = (heading, "time", "attempts", "retried", "failed", "rolled back", "cost")
         cells = [(name, *_cells(tally)) for name, tally in rows]

@@ -105,8 +105,7 @@ def show_command(here: Invocation, *, name: Name, session: SessionOption = None,
     if told:
         output.data()
     for line in told:
-        described = entries.describe(line.entry)
-        output.data(render.clip(described, here.width) if here.stdout_is_terminal else described)
+        output.data(render.cut(here, entries.describe(line.entry)))
 
 
 def diff_command(here: Invocation, *, name: Names, session: SessionOption = None, as_json: Json = False) -> int | None:

@@ -7,7 +7,8 @@ import msgspec
 
 from git_pliny.model.visible import visible, visible_json
 
-_FACT = 13
+FACT = 13
+"""Where the values of a list of facts begin."""
 
 
 def data(text: str = "") -> None:
@@ -17,7 +18,7 @@ def data(text: str = "") -> None:
 
 def fact(name: str, value: str, *, paint: Callable[[str], str] = str) -> None:
     """A line of a list of facts: what it is, and its value."""
-    sys.stdout.write(f"{name:<{_FACT}}{paint(visible(value))}\n")
+    sys.stdout.write(f"{name:<{FACT}}{paint(visible(value))}\n")
 
 
 def data_json(value: object) -> None:

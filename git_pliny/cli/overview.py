@@ -73,7 +73,7 @@ def show_facts(here: Invocation, repository: Repository, session: Session) -> No
     """Print them."""
     paint = render.painter(here)
     for name, value in facts(here, repository, session):
-        output.fact(name, value, paint=paint)
+        output.fact(name, render.cut(here, value, used=output.FACT), paint=paint)
 
 
 def show_agents(here: Invocation, session: Session) -> None:

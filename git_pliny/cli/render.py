@@ -100,6 +100,11 @@ def clip(text: str, width: int) -> str:
     return shown if len(shown) <= width else f"{shown[: max(width - 1, 0)]}…"
 
 
+def cut(here: Invocation, text: str, *, used: int = 0) -> str:
+    """`text` as far as a line of the terminal has room for it after `used` characters; all of it elsewhere."""
+    return clip(text, max(here.width - used, _LEAST)) if here.stdout_is_terminal else text
+
+
 def fit(
     here: Invocation, heading: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: int
 ) -> list[Sequence[str]]:

@@ -78,17 +78,19 @@ def _running(session: Session) -> list[str]:
 
 def _show_current(here: Invocation, repository: Repository, current: _Current) -> None:
     session, paint = current.session, render.painter(here)
-    output.fact("session", f"{render.short(session.id)}  {session.name}")
+    output.fact("session", render.cut(here, f"{render.short(session.id)}  {session.name}", used=output.FACT))
     output.fact("status", current.state, paint=paint)
     output.fact("progress", overview.progress(session))
     if session.current_phase is not None:
-        output.fact("phase", session.current_phase)
+        output.fact("phase", render.cut(here, session.current_phase, used=output.FACT))
     if session.failed_agents:
-        output.fact("failed", _some(session.failed_agents))
+        output.fact("failed", render.cut(here, _some(session.failed_agents), used=output.FACT))
     if running := _running(session):
-        output.fact("running" if current.state != render.INTERRUPTED else "cut off", _some(running))
+        title = "running" if current.state != render.INTERRUPTED else "cut off"
+        output.fact(title, render.cut(here, _some(running), used=output.FACT))
     if last := current.fold.newest_checkpoint():
-        output.fact("checkpoint", f"{last.name} {last.commit[:_COMMIT_SHOWN]}, {render.ago(here.now, last.taken_at)}")
+        told = f"{last.commit[:_COMMIT_SHOWN]} {render.ago(here.now, last.taken_at)}, {last.name}"
+        output.fact("checkpoint", render.cut(here, told, used=output.FACT))
     if step := overview.next_step(repository, session):
         output.fact("next", step)
 
@@ -101,8 +103,9 @@ def _some(names: list[str]) -> str:
 def _show_others(here: Invocation, repository: Repository, others: list[listing.Listed]) -> None:
     for listed in others[:_OTHERS_SHOWN]:
         state = render.INTERRUPTED if listing.is_interrupted(repository, listed) else listed.status.value
-        told = f"{render.short(listed.id)}  {listed.name}  ({state}, {render.ago(here.now, listed.last_activity)})"
-        output.fact("unfinished", render.clip(told, here.width) if here.stdout_is_terminal else told)
+        about = f"({state}, {render.ago(here.now, listed.last_activity)})"
+        name = render.cut(here, listed.name, used=output.FACT + len(f"{render.short(listed.id)}  {about}  "))
+        output.fact("unfinished", f"{render.short(listed.id)}  {name}  {about}")
     if len(others) > _OTHERS_SHOWN:
         output.fact("", f"and {len(others) - _OTHERS_SHOWN} more: git pliny session list")
 
