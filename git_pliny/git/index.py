@@ -5,7 +5,7 @@ A copy keeps the mtime of its original: git compares it with the entries' to fin
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,9 +91,19 @@ def set_entries(repository: Repository, index: Path, entries: Iterable[Entry], *
         repository.git(*PLAIN, "update-index", "-z", "--index-info", index=index, stdin=b"".join(lines))
 
 
-def add_from_files(repository: Repository, index: Path, paths: Iterable[bytes]) -> None:
-    """Record these paths in a private index as they are in the work tree; what is not there is taken out."""
+def add_from_files(
+    repository: Repository,
+    index: Path,
+    paths: Iterable[bytes],
+    *,
+    options: Sequence[str] = (),
+    flags: Sequence[str] = (),
+) -> None:
+    """Record these paths in a private index as they are in the work tree; what is not there is taken out.
+
+    `options` are git's own, `flags` those of its `update-index`.
+    """
     listing = b"".join(b"%s\0" % path for path in paths)
     if listing:
-        arguments = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
-        repository.git(*PLAIN, *arguments, index=index, stdin=listing, durable=True)
+        command = ("update-index", "--add", "--remove", "--replace", *flags, "-z", "--stdin")
+        repository.git(*PLAIN, *options, *command, index=index, stdin=listing, durable=True)

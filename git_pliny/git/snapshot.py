@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_pliny.errors import GitError, StorageError
+from git_pliny.git.bulk import add_files
 from git_pliny.git.index import (
     PLAIN,
     Identity,
@@ -102,7 +103,7 @@ def _add(repository: Repository, private: Path, status: Status) -> tuple[list[by
     """Put what the work tree has into the private index; the nested repositories that are dirty, and left out."""
     set_entries(repository, private, (), drop=status.gone)
     try:
-        add_from_files(repository, private, status.changed)
+        add_files(repository, private, status.changed)
     except StorageError as error:
         if unreadable := _UNREADABLE.search(error.message):
             raise GitError(

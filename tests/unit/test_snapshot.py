@@ -12,6 +12,7 @@ import pytest
 from snapshot_repos import KINDS, Work, differences, interfere, new_work, run_apart
 
 from git_pliny.errors import GitError, StorageError
+from git_pliny.git import bulk
 from git_pliny.git.scratch import scratch
 from git_pliny.git.snapshot import Snapshot, capture
 
@@ -256,6 +257,47 @@ def test_a_failing_required_filter_is_an_error_that_names_the_file(work: Work) -
     work.write("a.big")
     with pytest.raises(GitError, match=r"a\.big"):
         capture(work.repository)
+
+
+# Many files
+
+
+def packs(work: Work) -> list[Path]:
+    return sorted(work.path(".git/objects/pack").glob("*.pack"))
+
+
+def write_many(work: Work, count: int) -> None:
+    for number in range(count):
+        work.write(f"many/{number}", f"{number % (count - 2)}\n")
+    work.path("many/link").symlink_to("0")
+
+
+def test_many_new_files_are_kept_in_one_pack_that_the_next_snapshot_uses(work: Work, tmp_path: Path) -> None:
+    write_many(work, bulk.LIMIT + 20)
+    snapshot = capture(work.repository)
+    assert len(packs(work)) == 1
+    assert capture(work.repository) == snapshot
+    assert len(packs(work)) == 1
+    assert snapshot.tree == tree_by_git(work, tmp_path / "index")
+    work.git("fsck", "--strict")
+
+
+def test_more_files_than_fit_one_pack_are_kept_in_several(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_CHUNK", 60)
+    write_many(work, bulk.LIMIT + 20)
+    assert "many/100" in paths(work, capture(work.repository).tree)
+    assert len(packs(work)) == 2
+
+
+def test_many_files_of_a_partial_clone_are_recorded_without_asking_its_remote(work: Work, tmp_path: Path) -> None:
+    work.git("config", "remote.origin.url", "file:///nowhere")
+    work.git("config", "remote.origin.promisor", "true")
+    work.git("config", "extensions.partialClone", "origin")
+    write_many(work, bulk.LIMIT + 20)
+    asked = tmp_path / "asked"
+    watched = interfere(work, tmp_path / "bin", f'case "$*" in *fetch*) touch {asked};; esac')
+    assert "many/100" in paths(work, capture(watched.repository).tree)
+    assert not asked.exists()
 
 
 # Nested repositories
