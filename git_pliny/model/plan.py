@@ -32,7 +32,9 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides what the agent does; equal for equal definitions."""
-        return sha256(msgspec.json.encode(msgspec.structs.replace(self, source="", title=""), order="sorted")).hexdigest()
+        return sha256(
+            msgspec.json.encode(msgspec.structs.replace(self, source="", title=""), order="sorted")
+        ).hexdigest()
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
