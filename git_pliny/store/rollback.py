@@ -4,7 +4,6 @@ First a checkpoint of what is there now, then an entry that says what is about t
 entry that sets back what ended since. A rollback that was begun and not ended is carried out again by whoever recovers.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -12,11 +11,12 @@ from typing import Any
 from git_pliny.errors import NotFoundError, WouldOverwriteError
 from git_pliny.git.restore import Restore, Target, apply_restore, check_restore, plan_restore
 from git_pliny.git.snapshot import Snapshot, capture
-from git_pliny.model.events import Event, EventType, Line
+from git_pliny.model.events import Event, EventType
 from git_pliny.model.fold import AgentState, CheckpointState, Fold
 from git_pliny.model.payloads import AttemptKey
 from git_pliny.model.session import SessionStatus
 from git_pliny.model.visible import visible
+from git_pliny.store import moments
 from git_pliny.store.checkpoints import CheckpointKind, Occasion, read_checkpoint
 from git_pliny.store.run import Run
 from git_pliny.store.sessions import load_lines
@@ -47,8 +47,8 @@ def find_checkpoint(run: Run, name: str) -> CheckpointState:
     side, _, subject = name.partition("-")
     if subject and side in ("before", "after"):
         lines = load_lines(run.repository, run.session, reader=run.reader)
-        made = list(run.state.checkpoints.values())
-        found = _before(made, _began(lines, subject)) if side == "before" else _after(made, _ended(lines, subject))
+        find = moments.checkpoint_before if side == "before" else moments.checkpoint_after
+        found = find(run.state, lines, subject)
         if found is not None:
             return found
     near = get_close_matches(name, run.state.checkpoints, n=1)
@@ -150,38 +150,3 @@ def _status_after(state: Fold, done: Rollback) -> SessionStatus:
 def _is_done(agent: AgentState, done: Rollback) -> bool:
     again = [ended for ended in agent.ends if ended.key in done.restored]
     return again[-1].end.status.done if again else agent.status.done
-
-
-def _before(made: Sequence[CheckpointState], ts: str | None) -> CheckpointState | None:
-    earlier = [checkpoint for checkpoint in made if ts is not None and checkpoint.taken_at < ts]
-    return max(earlier, key=lambda checkpoint: checkpoint.taken_at, default=None)
-
-
-def _after(made: Sequence[CheckpointState], ts: str | None) -> CheckpointState | None:
-    later = [checkpoint for checkpoint in made if ts is not None and checkpoint.taken_at > ts]
-    return min(later, key=lambda checkpoint: checkpoint.taken_at, default=None)
-
-
-def _began(lines: Sequence[Line], subject: str) -> str | None:
-    """When an agent's last series of attempts began, or a phase was last begun."""
-    began, under_way = None, False
-    for entry in (line.entry for line in lines):
-        if entry.agent == subject and entry.type == EventType.AGENT_START and not under_way:
-            began, under_way = entry.ts, True
-        elif entry.agent == subject and entry.type == EventType.AGENT_END:
-            under_way = False
-    if began is not None:
-        return began
-    begun = [
-        line.entry.ts for line in lines if line.entry.type == EventType.PHASE_BEGIN and line.entry.phase == subject
-    ]
-    return begun[-1] if begun else None
-
-
-def _ended(lines: Sequence[Line], subject: str) -> str | None:
-    """When an agent ended last, or the last agent of a phase did."""
-    ends = [line.entry for line in lines if line.entry.type == EventType.AGENT_END]
-    of_agent = [entry.ts for entry in ends if entry.agent == subject]
-    of_phase = [entry.ts for entry in ends if entry.phase == subject]
-    found = of_agent or of_phase
-    return found[-1] if found else None
