@@ -1,6 +1,6 @@
 """`git pliny execute` and `rollback` in every kind of repository, and where there is none."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,12 +106,12 @@ def test_each_worktree_has_a_current_session_of_its_own(make_scratch: Make) -> N
 
 
 @pytest.fixture
-def nowhere(make_scratch: Make, tmp_path: Path) -> Iterator[tuple[Scratch, dict[str, str]]]:
+def nowhere(make_scratch: Make, tmp_path: Path) -> tuple[Scratch, dict[str, str]]:
     """Folders that are no worktree, by name, and what to read there."""
     scratch = make_scratch()
     scratch.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
     (tmp_path / "outside").mkdir()
-    yield (
+    return (
         scratch,
         {
             "outside": "is not inside a git repository\nhint: git init\n",

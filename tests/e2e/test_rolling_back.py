@@ -160,6 +160,28 @@ def test_a_failed_agent_is_rolled_back_and_run_again(scratch: Scratch) -> None:
     assert scratch.session()["status"] == "completed"
 
 
+def test_before_an_agent_is_before_the_first_of_its_tries_and_after_a_rollback_the_first_since(
+    scratch: Scratch,
+) -> None:
+    """The checkpoints of failed tries, and those that rollbacks make, hold work that is half done."""
+    scratch.plan(
+        """
+        agents: {base: {run: echo base >> log}, bad: {run: "echo half >> log; exit 1"}}
+        phases: [{name: one, agents: [base]}, {name: two, agents: [bad]}]
+        """
+    )
+    scratch.pliny("execute", exits=3)
+    scratch.pliny("execute", exits=3)
+    assert (scratch.root / "log").read_text() == "base\nhalf\nhalf\n"
+    for name in ("before-bad", "before-two"):
+        scratch.pliny("rollback", name)
+        assert (scratch.root / "log").read_text() == "base\n"
+        scratch.pliny("execute", exits=3)
+        assert (scratch.root / "log").read_text() == "base\nhalf\n"
+    done = json.loads(scratch.pliny("rollback", "before-bad", "--json").stdout)
+    assert done["checkpoint"] == "one"
+
+
 def test_it_works_from_a_subdirectory_that_goes_away(ran: Scratch) -> None:
     deep: Path = ran.root / "new/deep"
     deep.mkdir(parents=True)
