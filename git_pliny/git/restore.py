@@ -22,6 +22,9 @@ from git_pliny.git.sparse import read_flags
 from git_pliny.git.treediff import Change, Kind, compare_trees
 from git_pliny.git.way import check_collisions, check_free, check_recorded
 
+_PATIENT = ("-c", "core.filesRefLockTimeout=5000", "-c", "core.packedRefsTimeout=5000")
+"""Options that have git wait, in milliseconds, for a lock that another git holds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -115,4 +118,4 @@ def _move_head(repository: Repository, own: Scratch, restore: Restore, reason: s
     expected = current.oid or "0" * len(restore.current.tree)
     action = ("HEAD", new, expected) if new else ("-d", "HEAD", expected)
     with recorded_refs(repository, own, current.ref, new):
-        repository.git("update-ref", "-m", reason, *action, durable=True, keep_open=[own.descriptor])
+        repository.git(*_PATIENT, "update-ref", "-m", reason, *action, durable=True, keep_open=[own.descriptor])

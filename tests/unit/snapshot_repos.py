@@ -418,9 +418,6 @@ class Editor:
         if file := self.some_file():
             self.work.git("rm", "-q", "--cached", "--", str(file.relative_to(self.work.root)), check=False)
 
-    def intend(self) -> None:
-        self.work.git("add", "-N", ".", check=False)
-
     def commit(self) -> None:
         self.work.git("commit", "-q", "-m", "another", check=False)
 

@@ -531,6 +531,16 @@ def test_a_lock_that_another_git_lets_go_of_is_taken(work: Work) -> None:
     assert work.path("plain").read_text() == "plain\n"
 
 
+def test_a_ref_lock_that_another_git_lets_go_of_is_waited_for(work: Work) -> None:
+    snapshot = capture(work.repository)
+    work.write("plain", "changed\n")
+    work.commit()
+    work.write(".git/HEAD.lock", "")
+    with subprocess.Popen(["sh", "-c", "sleep 0.5; rm .git/HEAD.lock"], cwd=work.root):
+        restore(work, snapshot)
+    assert capture(work.repository) == snapshot
+
+
 def test_where_hard_links_are_missing_the_lock_is_made_plainly(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", _no_links)
     with scratch(work.repository) as own, hold_index(work.repository, own):
