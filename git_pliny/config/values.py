@@ -51,7 +51,7 @@ def from_text(kind: inspect.Type, text: str, name: str) -> object:
         case inspect.BoolType() if text.lower() in _TRUE | _FALSE:
             return text.lower() in _TRUE
         case inspect.IntType() if _WHOLE.fullmatch(text.strip()):
-            return checked(kind, int(text), name)
+            return checked(kind, int(text.strip()), name)
         case inspect.VarTupleType():
             return checked(kind, _items(bare, text, name), name)
     return checked(kind, text, name)

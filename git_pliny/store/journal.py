@@ -77,8 +77,12 @@ def journal_folder(local: Path, session: str) -> Path:
 
 
 def journal_files(local: Path, session: str) -> list[Path]:
-    """The journals of a session that exist now."""
-    return sorted(journal_folder(local, session).glob("*.jsonl"))
+    """The journals of a session that exist now; a folder that has just gone holds none."""
+    folder = journal_folder(local, session)
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".jsonl")
+    except FileNotFoundError:
+        return []
 
 
 def read_journal(path: Path) -> JournalText:

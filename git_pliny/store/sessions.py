@@ -122,8 +122,8 @@ def _decoded(repository: Repository) -> dict[str, Session | None]:
 def with_journals(repository: Repository) -> list[str]:
     """The sessions that have entries which are perhaps not in git yet."""
     folder = repository.local / "journal"
-    names = (path.name for path in folder.iterdir() if any(path.glob("*.jsonl"))) if folder.is_dir() else ()
-    return [name for name in names if _ID.fullmatch(name)]
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return [name for name in names if _ID.fullmatch(name) and journal.journal_files(repository.local, name)]
 
 
 def read_noted(repository: Repository, session: str, *, reader: ObjectReader | None = None) -> NotedLines:

@@ -109,3 +109,7 @@ def test_a_folder_that_another_process_removes_just_then_is_made_again(
 
 def test_a_journal_that_went_away_holds_nothing(tmp_path: Path) -> None:
     assert journal.read_journal(tmp_path / "none.jsonl") == journal.JournalText([], 0, torn=False)
+
+
+def test_a_folder_that_is_not_there_holds_no_journal(tmp_path: Path) -> None:
+    assert journal.journal_files(tmp_path, SESSION) == []
