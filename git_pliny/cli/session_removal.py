@@ -61,8 +61,8 @@ def prune_command(
     and locks that sessions left which are gone are removed, too.
     """
     bench = open_workbench(here)
-    age = parse_duration(older_than or bench.settings.session.prune_after)
-    before = render_time(int((here.now - age) * 1_000_000))
+    age = bench.settings.session.prune_after if older_than is None else older_than
+    before = render_time(int((here.now - parse_duration(age)) * 1_000_000))
     old = [
         listed
         for listed in listing.list_sessions(bench.repository)
@@ -84,4 +84,4 @@ def prune_command(
     if as_json:
         output.data_json([listed.id for listed in pruned])
     elif not pruned:
-        messages.note(f"no finished session is older than {older_than or bench.settings.session.prune_after}")
+        messages.note(f"no finished session is older than {age}")
