@@ -71,11 +71,15 @@ def _plan_change(state: Fold, entry: Entry) -> None:
     state.framework, state.plan_file = data.framework, data.file
     old, state.agents = state.agents, {}
     for name, phase in data.agents.items():
-        state.agents[name] = old.pop(name, AgentState(phase))
-        state.agents[name].phase = phase
+        state.agents[name] = agent = old.pop(name, AgentState(phase))
+        agent.phase = phase
+        if agent.status is AgentStatus.SKIPPED:  # it was gone, and is back
+            agent.status = AgentStatus.PENDING
     for name, agent in old.items():
         if agent.attempts:
             state.agents[name] = agent
+            if agent.status is not AgentStatus.COMPLETED:
+                state.set_status(name, AgentStatus.SKIPPED)
         else:
             state.completed.pop(name, None)
     for name in data.reset:

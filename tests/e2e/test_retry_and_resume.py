@@ -408,6 +408,20 @@ def test_a_changed_plan_runs_what_changed_and_leaves_the_rest_completed(scratch:
     assert scratch.session()["status"] == "completed"
 
 
+def test_an_agent_that_is_taken_out_of_the_plan_is_skipped_and_runs_when_it_is_back(scratch: Scratch) -> None:
+    scratch.plan("agents: {good: {run: 'true'}, bad: {run: '[ -e go ]'}}")
+    scratch.pliny("execute", exits=3)
+    scratch.plan("agents: {good: {run: 'true'}}")
+    scratch.pliny("execute")
+    assert statuses(scratch) == {"good": "completed", "bad": "skipped"}
+    assert (scratch.session()["status"], scratch.session()["failed_agents"]) == ("completed", [])
+    scratch.write("go", "")
+    scratch.plan("agents: {bad: {run: '[ -e go ]'}, good: {run: 'true'}}")
+    scratch.pliny("execute", "--session", scratch.session()["id"])
+    assert statuses(scratch) == {"bad": "completed", "good": "completed"}
+    assert attempts(scratch) == {"bad": 2, "good": 1}
+
+
 def test_the_plan_file_and_its_settings_are_remembered_for_the_resume(scratch: Scratch) -> None:
     scratch.plan("agents: {wrong: {run: touch wrong.txt}}")
     scratch.write(
