@@ -124,7 +124,7 @@ def put_index(repository: Repository, own: Scratch, steps: Steps, *, tree: str) 
     """Replace the user's index by `tree`; flags and what git knows of unchanged files stay."""
     private = own / "index"
     copy_index(repository, private)
-    repository.git(*PLAIN, "read-tree", "-i", "-m", tree, index=private)
+    repository.git(*PLAIN, "read-tree", "-i", "-m", "--no-recurse-submodules", tree, index=private)
     # What git knew of files that were written again would make it take them for changed, where filters change sizes.
     set_entries(repository, private, [entry for entry in steps.written if entry.path not in steps.staged])
     for option, paths in _flags(steps):

@@ -3,6 +3,7 @@
 Each refusal is a WouldOverwriteError that names what stands in the way.
 """
 
+import contextlib
 import os
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -64,8 +65,10 @@ def _check_other_worktrees(repository: Repository, ref: str) -> None:
     """Moving a branch under another worktree would make all its files look changed."""
     listing = os.fsdecode(repository.git("worktree", "list", "--porcelain"))
     for block in listing.split("\n\n"):
-        folder, _, rest = block.removeprefix("worktree ").partition("\n")
-        if f"branch {ref}" in rest.split("\n") and Path(folder) != repository.root:
-            raise WouldOverwriteError(
-                f"branch {_short(ref)} is checked out in {folder} too", hint="leave HEAD as it is: --keep-head"
-            )
+        folder, *lines = block.removeprefix("worktree ").split("\n")
+        # A worktree whose folder is gone can't be harmed, and `samefile` finds none.
+        with contextlib.suppress(OSError):
+            if f"branch {ref}" in lines and not Path(folder).samefile(repository.root):
+                raise WouldOverwriteError(
+                    f"branch {_short(ref)} is checked out in {folder} too", hint="leave HEAD as it is: --keep-head"
+                )

@@ -319,6 +319,15 @@ def test_a_branch_that_another_worktree_has_checked_out_is_not_moved(work: Work,
     refuses(work, snapshot, f"main is checked out in {tmp_path / 'second'}", hint="--keep-head")
 
 
+def test_a_worktree_whose_folder_is_gone_does_not_count(work: Work, tmp_path: Path) -> None:
+    snapshot = capture(work.repository)
+    work.git("worktree", "add", "-q", "-f", str(tmp_path / "second"), "main")
+    shutil.rmtree(tmp_path / "second")
+    work.commit()
+    restore(work, snapshot)
+    assert capture(work.repository) == snapshot
+
+
 def test_the_branch_goes_back_and_the_reflog_says_why(work: Work) -> None:
     snapshot = capture(work.repository)
     work.write("plain", "changed\n")
