@@ -1,16 +1,14 @@
-"""`git pliny session start`, `resume` and `archive`."""
+"""`git pliny session start` and `archive`."""
 
 from typing import Annotated
 
 from git_pliny.cli import messages, output
 from git_pliny.cli.choosing import OUTER
 from git_pliny.cli.declare import argument
-from git_pliny.cli.execute import execute_command
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json, SessionArgument
 from git_pliny.cli.workbench import open_workbench, open_workbench_anyway
 from git_pliny.errors import UsageError
-from git_pliny.git.repository import discover
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.session import SessionStatus
 from git_pliny.store import sessions
@@ -39,16 +37,6 @@ def start_command(here: Invocation, *, name: Name, as_json: Json = False) -> Non
         output.data_json(run.state.session())
     else:
         output.data(run.session)
-
-
-def resume_command(here: Invocation, *, session: SessionArgument = None, as_json: Json = False) -> None:
-    """Go on with a session that is unfinished.
-
-    The same as execute --session ID, which has more options: agents that completed are not run again, the one that was
-    cut off is.
-    """
-    found = sessions.resolve(discover(here.cwd, here.environ), session)
-    execute_command(here, session=found, as_json=as_json)
 
 
 def archive_command(here: Invocation, *, session: SessionArgument = None) -> None:

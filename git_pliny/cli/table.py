@@ -43,7 +43,7 @@ SECTIONS = (
                     Command("start", "Start a session without running anything yet.", "session_changes"),
                     Command("list", "List the sessions of this repository."),
                     Command("show", "Show a session: its phases, agents, checkpoints and metrics."),
-                    Command("resume", "Go on with a session that is unfinished.", "session_changes"),
+                    Command("resume", "Go on with a session that is unfinished.", "session_resume"),
                     Command("archive", "Mark a session as archived.", "session_changes"),
                     Command(
                         "delete", "Delete a session with its checkpoints, audit trail and artifacts.", "session_removal"

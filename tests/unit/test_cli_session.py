@@ -223,6 +223,29 @@ def test_a_running_agent_is_shown_with_the_time_it_has_taken(scratch: Scratch, c
     assert row.split()[4].startswith("2h")
 
 
+def test_what_agents_say_of_their_work_is_shown(scratch: Scratch, capsys: Capsys) -> None:
+    with new_session(scratch) as run:
+        data = {"status": "completed", "summary": "found two bugs", "score": 0.5, "verdict": "again"}
+        run.append(plan_of("a", "b"), started("a"))
+        run.append(Event(type=EventType.AGENT_END, phase="p", agent="a", attempt=1, data=data))
+    show_command(invocation(scratch))
+    assert "\na: found two bugs (score 0.5, verdict again)\n" in printed(capsys)
+
+
+def test_rounds_frameworks_and_failures_without_an_error_are_shown(scratch: Scratch, capsys: Capsys) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a"), Event(type=EventType.ROUND_BEGIN, data={"round": 2}))
+        run.append(
+            Event(type=EventType.PLAN_CHANGE, data={"plan": "a" * 40, "agents": {"a": "p"}, "framework": "care"})
+        )
+        run.append(Event(type=EventType.PHASE_BEGIN, phase="p"), started("a"), ended("a", status="failed"))
+    show_command(invocation(scratch))
+    shown = printed(capsys)
+    assert "phase        p, round 2\n" in shown
+    assert "framework    care\n" in shown
+    assert "a failed: it left no error\n" in shown
+
+
 def test_a_session_is_found_by_the_beginning_of_its_id_and_by_its_name(scratch: Scratch, capsys: Capsys) -> None:
     session = whole_session(scratch)
     for named in (session, session[:5], session[:8].upper(), "Tidy the parser"):

@@ -12,8 +12,9 @@ from stores import new_session, plan_of, started
 from tampering import HOSTILE, put_session, whole_session
 
 from git_pliny.cli.invocation import Invocation
-from git_pliny.cli.session_changes import archive_command, resume_command, start_command
+from git_pliny.cli.session_changes import archive_command, start_command
 from git_pliny.cli.session_removal import delete_command, prune_command
+from git_pliny.cli.session_resume import resume_command
 from git_pliny.errors import BusyError, ConfigError, NotFoundError, PlinyError, UsageError
 from git_pliny.model.events import Event, EventType
 from git_pliny.store import sessions
