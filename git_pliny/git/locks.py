@@ -76,9 +76,8 @@ def recorded_refs(repository: Repository, own: Scratch, ref: str | None, oid: st
     locks = [repository.git_dir / "HEAD.lock"]
     locks += [repository.common_dir / f"{ref}.lock"] if ref else []
     locks += [repository.common_dir / "packed-refs.lock"] if oid is None else []
-    content = ["", f"{oid}\n"] if oid else [""]
     record = own / REFS_RECORD
-    record.write_text(json.dumps({"locks": [str(lock) for lock in locks], "content": content}))
+    record.write_text(json.dumps({"locks": [str(lock) for lock in locks], "content": f"{oid}\n" if oid else ""}))
     try:
         yield
     except BaseException as error:
@@ -134,8 +133,10 @@ def _break_refs(record: Path) -> list[str]:
     return [str(lock) for lock in left]
 
 
-def _looks_left(lock: Path, made_ns: int, contents: list[str]) -> bool:
+def _looks_left(lock: Path, made_ns: int, content: str) -> bool:
+    """Git writes the content bit by bit, so any beginning of it may be there."""
     try:
-        return 0 <= lock.stat().st_mtime_ns - made_ns <= _WINDOW_NS and lock.read_text("ascii", "replace") in contents
+        in_time = 0 <= lock.stat().st_mtime_ns - made_ns <= _WINDOW_NS
+        return in_time and content.startswith(lock.read_text("ascii", "replace"))
     except FileNotFoundError:
         return False

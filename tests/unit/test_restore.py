@@ -658,12 +658,13 @@ def _killed_at_the_lock(work: Work, tmp_path: Path, content: str) -> Work:
     return interfere(work, tmp_path / "bin", script)
 
 
-def test_the_ref_lock_that_a_killed_git_of_ours_left_is_removed(work: Work, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["\\n", ""], ids=["whole", "cut off"])
+def test_the_ref_lock_that_a_killed_git_of_ours_left_is_removed(end: str, work: Work, tmp_path: Path) -> None:
     snapshot = capture(work.repository)
     work.write("plain", "changed\n")
     work.commit()
     planned = plan(work, snapshot)
-    busy = _killed_at_the_lock(work, tmp_path, f"{snapshot.head.oid}\\n")
+    busy = _killed_at_the_lock(work, tmp_path, f"{snapshot.head.oid}{end}")
     with pytest.raises(GitKilledError):
         apply_restore(busy.repository, planned, keep_head=False, reason="x")
     assert not work.path(".git/refs/heads/main.lock").exists()
