@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from scratch import Scratch
 
+from git_pliny.store import sessions
+
 PLAN = """
 task: {name: Tidy the parser}
 execution: {parallel: true}
@@ -46,11 +48,17 @@ def begun(scratch: Scratch) -> "subprocess.Popen[bytes]":
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 30
-    while not ((scratch.root / "slow.txt").exists() and (scratch.root / "quick.txt").exists()):
+    deadline = time.monotonic() + 60
+    while not ((scratch.root / "slow.txt").exists() and _statuses(scratch).get("quick") == "completed"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return process
+
+
+def _statuses(scratch: Scratch) -> dict[str, str]:
+    repository = scratch.repository
+    agents = sessions.load(repository, sessions.session_ids(repository)[0]).agents
+    return {name: str(state.status) for name, state in agents.items()}
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
