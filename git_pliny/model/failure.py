@@ -28,6 +28,7 @@ from git_pliny.model.failure_meanings import (
 from git_pliny.model.failure_names import meaning_of_name
 from git_pliny.model.failure_reading import Reading, read
 from git_pliny.model.failure_status import meaning_of_status
+from git_pliny.model.patterns import compiled
 from git_pliny.model.settings import Backoff, Category, ErrorRule, RetryStrategy
 
 DEFAULT_STRATEGIES: dict[Category, RetryStrategy] = {
@@ -75,7 +76,7 @@ _ERRNOS: dict[int, Meaning] = {
 }
 """Why a program could not be started; anything else is a program that is not there or cannot be run."""
 
-_CURL = re.compile(r"curl: \((\d{1,3})\)")
+_CURL = r"curl: \((\d{1,3})\)"
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,7 +228,7 @@ def _failure(evidence: Evidence, meaning: Meaning, why: str, message: str, readi
 
 def _is_curls(code: int, line: str) -> bool:
     """Whether the exit status is curl's own, which counts in other words than sysexits.h."""
-    found = _CURL.search(line)
+    found = compiled(_CURL).search(line)
     return found is not None and int(found[1]) == code
 
 

@@ -1,7 +1,5 @@
 """What the names of exceptions mean: data, and the look-up in it."""
 
-import re
-
 from git_pliny.model.failure_meanings import (
     AUTH,
     CERTIFICATE,
@@ -24,14 +22,15 @@ from git_pliny.model.failure_meanings import (
     TIMEOUT,
     Meaning,
 )
+from git_pliny.model.patterns import compiled
 
 # Patterns for the last part of a dotted name, tried from top to bottom. A pattern fits the whole of it.
 _NAMES: tuple[tuple[Meaning, str], ...] = (
-    (PROMPT, r"Context(?:Window|Length)\w*Exceeded\w*|PromptTooLong\w*"),
+    (PROMPT, r"Context(?:Window|Length)\w*Exceeded\w*|PromptTooLong\w*|(?:Content|Request|Payload)TooLarge\w*"),
     (QUOTA, r"InsufficientQuota\w*|QuotaExceeded\w*|UsageLimit\w*|InsufficientCredits\w*|PaymentRequired\w*"),
     (MODEL, r"\w*ModelNotFound\w*|UnknownModel\w*|UnsupportedModel\w*"),
     (POLICY, r"ContentPolicyViolation\w*|ContentFilter\w*Error"),
-    (RATE, r"RateLimit\w*|TooManyRequests\w*|Throttl\w+|ResourceExhausted\w*|\w*RequestLimitExceeded\w*"),
+    (RATE, r"RateLimit\w*|TooMany\w*Requests\w*|Throttl\w+|ResourceExhausted\w*|\w*RequestLimitExceeded\w*"),
     (OVERLOADED, r"Overloaded\w*|ModelNotReady\w*"),
     (MODEL_ERROR, r"Model(?:Timeout|StreamError|Error)Exception|ModelExecutionError|EmptyResponseError"),
     (CERTIFICATE, r"\w*Cert\w*Verif\w*|CertificateError|CertPath\w+"),
@@ -79,8 +78,6 @@ _NAMES: tuple[tuple[Meaning, str], ...] = (
 
 _LONGEST = 300
 
-_PATTERNS = tuple((meaning, re.compile(pattern)) for meaning, pattern in _NAMES)
-
 BUGS = frozenset(
     {
         "ArithmeticException",
@@ -127,10 +124,10 @@ BUGS = frozenset(
 
 def last_part(name: str) -> str:
     """`ConnectTimeout` of `httpx.ConnectTimeout`, `FetchError` of `Gem::RemoteFetcher::FetchError`."""
-    return re.split(r"[.:$]+", name[-_LONGEST:])[-1]
+    return compiled(r"[.:$]+").split(name[-_LONGEST:])[-1]
 
 
 def meaning_of_name(name: str) -> Meaning | None:
     """What an exception of that name says; only the last part of a dotted one counts."""
     last = last_part(name)
-    return next((meaning for meaning, pattern in _PATTERNS if pattern.fullmatch(last)), None)
+    return next((meaning for meaning, pattern in _NAMES if compiled(pattern).fullmatch(last)), None)

@@ -4,18 +4,21 @@ The further up a line stands the less it counts, and work that went on after it 
 it is a reading of words, made so that what is no evidence is not taken for some.
 """
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from git_pliny.model.failure_lines import Form, Line, is_chain, is_traceback, line_of, lines_of
-from git_pliny.model.failure_match import meaning_of_line
+from git_pliny.model.failure_blocks import displayed
+from git_pliny.model.failure_forms import Form
+from git_pliny.model.failure_lines import Line, is_chain, is_traceback, line_of, lines_of
+from git_pliny.model.failure_match import meaning_of_answer, meaning_of_line
 from git_pliny.model.failure_meanings import (
     AUTH,
     DATA,
+    MODEL_ERROR,
     NETWORK,
     PERMISSION,
     PROGRAM,
+    PROMPT,
     QUOTA,
     RATE,
     SETTING,
@@ -26,13 +29,22 @@ from git_pliny.model.failure_meanings import (
 )
 from git_pliny.model.failure_names import BUGS, last_part, meaning_of_name
 from git_pliny.model.failure_status import meaning_of_json
+from git_pliny.model.patterns import compiled
 
 _MOST_LINES, _MOST_CHARACTERS = 100, 8_000
 """How much of the output is read."""
 
 _REACH = {Weight.SURE: 20, Weight.PLAIN: 8}
 """How far from the end an expression still counts: the cost of what stands below it."""
-_COST = {Form.TRACE: 0, Form.PROGRESS: 8, Form.ERROR: 3, Form.WARNING: 2, Form.IGNORED: 1, Form.OTHER: 1}
+_COST = {
+    Form.TRACE: 0,
+    Form.PROGRESS: 8,
+    Form.ERROR: 3,
+    Form.WARNING: 2,
+    Form.IGNORED: 1,
+    Form.INFORMATION: 1,
+    Form.OTHER: 1,
+}
 _UNEXPLAINED = 4
 """What an exception of no known meaning costs: what stands above it is probably not its cause."""
 _NEAR = 12
@@ -52,26 +64,26 @@ _VAGUE = (TIMEOUT, TEMPORARY, PERMISSION)
 _OF_BUGS = {"TypeError": (NETWORK, AUTH), "SyntaxError": (DATA,), "FileNotFoundError": (SETTING,)}
 """What the message of an error of the program itself is believed: `TypeError: fetch failed`."""
 
-_EXCEPTION = re.compile(
+_EXCEPTION = (
     r"(?:(?i:uncaught |unhandled |exception in thread \"[^\"]{0,80}\" |caused by: |unexpected error: "
     r"|error: |\[?cause\]?: ))*"
     r"((?:[A-Za-z_][\w$]{0,80}\.){0,12}(?:_?[A-Z][\w$]{0,80}(?:Error|Exception|Timeout|Expired|Exceeded"
     r"|Disconnected|Read|Exhausted)"
     r"|gaierror|herror)|(?:[a-z_]\w{0,80}\.){1,12}(?:timeout|[A-Z]\w{1,80}))(?=$|: | \[|:$| \()"
 )
-_RUBY = re.compile(r"\(((?:[A-Z]\w{0,80}::){1,8}[A-Z]\w{1,80})\)$")
-_VARIABLE = re.compile(
+_RUBY = r"\(((?:[A-Z]\w{0,80}::){1,8}[A-Z]\w{1,80})\)$"
+_VARIABLE = (
     r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b['\"`)]*:? (?:(?:is|was|are|environment variable|env var) ){0,2}"
     r"(?:not set|must be set|required|missing|unset|not defined|undefined|unbound variable"
     r"|parameter (?:null )?(?:or )?not set)"
 )
-_KEY = re.compile(r"KeyError: '[A-Z][A-Z0-9_]+[A-Z0-9]'$")
-_ASKED = re.compile(
+_KEY = r"KeyError: '[A-Z][A-Z0-9_]+[A-Z0-9]'$"
+_ASKED = (
     r"(?:retry[-_ ]?after|again (?:in|after)|retry (?:in|after)|retrydelay|resets? in|please wait"
     r"|available in|wait for)"
     r"['\"]? ?[:=]? ?['\"]?(?:about )?((?:\d[\d.]{0,12} ?(?:[a-z]{1,12})?,? ?(?:and )?){1,4})"
 )
-_SPAN = re.compile(r"(\d+(?:\.\d+)?) ?(ms|milli|[smhd]?)")
+_SPAN = r"(\d+(?:\.\d+)?) ?(ms|milli|[smhd]?)"
 _UNITS = {"ms": 0.001, "milli": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -107,30 +119,46 @@ def read(tail: str) -> Reading:
     if meaning is None or index is None:
         return Reading(None, telling)
     delay = delay_in(" ".join(text.strip().lower() for text in texts[index : index + _WRAPPED]))
+    meaning = _exact(texts, index, meaning)
     if meaning == QUOTA and delay is not None and delay <= _SOON_S:
         meaning = RATE
     return Reading(Finding(meaning, telling, delay if meaning.recoverable else None), telling)
 
 
+def _exact(texts: Sequence[str], index: int, meaning: Meaning) -> Meaning:
+    """The meaning, or the more exact one that another line of the same answer has: a used-up quota in a 429."""
+    exacter = {RATE: (QUOTA,), MODEL_ERROR: (QUOTA, PROMPT, AUTH)}.get(meaning)
+    if exacter is None:
+        return meaning
+    near = (line_of(text) for text in texts[max(0, index - _NEAR) : index + _NEAR])
+    others = {meaning_of_line(line, plain=False) for line in near if line.form is not Form.PROGRESS}
+    return next((other for other in exacter if other in others), meaning)
+
+
 def delay_in(text: str) -> float | None:
     """The seconds that a message asks to wait (`try again in 9m38s`, `retry-after: 7`); `text` is in lower case."""
-    asked = _ASKED.search(text)
+    asked = compiled(_ASKED).search(text)
     if asked is None:
         return None
-    delay = sum(float(number) * _UNITS[unit] for number, unit in _SPAN.findall(asked[1]))
+    delay = sum(float(number) * _UNITS[unit] for number, unit in compiled(_SPAN).findall(asked[1]))
     return delay if 0 < delay <= _LONGEST_S else None
 
 
 def _walk(texts: Sequence[str]) -> tuple[int | None, Meaning | None]:
     """The line that decides, and what it means; (line, None): it says that the tool itself failed."""
-    distance, unexplained, below = 0, None, Form.OTHER
+    distance, unexplained, below, shown = 0, None, Form.OTHER, displayed(texts)
+    failed = moved_on = False  # an error of no known meaning was passed; and above it, what is logged while all is well
     for index in range(len(texts) - 1, -1, -1):
+        if index in shown:
+            continue
         line = line_of(texts[index])
+        if moved_on and line.form is Form.WARNING:
+            continue
         if line.form is Form.SETTLED:
             return index, None
         if unexplained is not None and is_traceback(line) and not _chained(texts, index):
             return unexplained, None
-        thrown = _EXCEPTION.match(line.text, line.start) or _RUBY.search(line.text)
+        thrown = compiled(_EXCEPTION).match(line.text, line.start) or compiled(_RUBY).search(line.text)
         name = thrown[1] if thrown else None
         meaning = _meaning(_Place(texts, index, line, name), distance)
         if meaning is not None:
@@ -139,6 +167,8 @@ def _walk(texts: Sequence[str]) -> tuple[int | None, Meaning | None]:
             return index, None
         if name is not None and unexplained is None:
             unexplained = index
+        failed = failed or line.form is Form.ERROR or name is not None
+        moved_on = moved_on or (failed and line.form in (Form.INFORMATION, Form.PROGRESS))
         distance += _UNEXPLAINED if name else 0 if _is_source(texts, index) else _cost(line.form, below)
         if distance > _REACH[Weight.SURE]:
             break
@@ -160,9 +190,12 @@ def _meaning(place: _Place, distance: int) -> Meaning | None:
     named = meaning_of_name(name) if name is not None and near else None
     if said is not None and (near or line.form is not Form.WARNING):
         return named if named is not None and said in _VAGUE else said
-    if named is not None or not near or line.form is Form.IGNORED:
+    if named is not None:
         return named
-    return SETTING if _VARIABLE.search(line.text) else _of_json(place)
+    answered = meaning_of_answer(line, plain=near, thrown=name is not None)
+    if answered is not None or not near or line.form is Form.IGNORED:
+        return answered
+    return SETTING if compiled(_VARIABLE).search(line.text) else _of_json(place)
 
 
 def _of_wrapped(place: _Place) -> Meaning | None:
@@ -184,7 +217,7 @@ def _of_json(place: _Place) -> Meaning | None:
 def _of_bug(place: _Place) -> Meaning | None:
     """Some errors of the program itself name an outer cause all the same."""
     line = place.line
-    if _KEY.search(line.text):
+    if compiled(_KEY).search(line.text):
         return SETTING
     said = meaning_of_line(line, plain=True)
     if said in _OF_BUGS.get(last_part(place.name or ""), ()):

@@ -1,17 +1,14 @@
-"""Words of services: models and their limits, rates, credentials, settings. `failure_words` says the order."""
+"""Words of the services that models are asked through: limits, rates, prompts. `failure_words` says the order."""
 
 from git_pliny.model.failure_meanings import (
-    AUTH,
-    CERTIFICATE,
     MODEL,
     MODEL_ERROR,
     OVERLOADED,
     POLICY,
-    PROGRAM,
     PROMPT,
     QUOTA,
     RATE,
-    SETTING,
+    SERVER,
     Words,
     plain,
     sure,
@@ -19,10 +16,10 @@ from git_pliny.model.failure_meanings import (
 
 _LIMIT = r"(?:usage|quota|spend|spending|budget|credit|session|weekly|monthly|daily|message|request) limits?"
 _CONTEXT = r"context[ _-]?(?:length|window|limit|size)"
-_NOT_SET = r"(?:(?:is|are|was) )?(?:not (?:set|defined|found|configured)|unset|missing|undefined|required|empty)"
 
 SERVICES: tuple[Words, ...] = (
     # ---- what no waiting mends -----------------------------------------------------------------------------------
+    sure(RATE, "tokens", r"too many tokens(?:,? please wait| per )"),
     sure(
         RATE,
         "quota quotas",
@@ -32,14 +29,15 @@ SERVICES: tuple[Words, ...] = (
     sure(
         QUOTA,
         "insufficient_quota quota credit credits balance billing usage_limit_reached "
-        "billing_hard_limit_reached tokens_exhausted insufficient",
+        "billing_hard_limit_reached tokens_exhausted insufficient "
+        "generaterequestsperday generaterequestsperdayperprojectpermodel",
         r"insufficient[_ ](?:quota|credits?|balance|funds)|exceeded your current quota|usage_limit_reached"
         r"|\bno (?:remaining )?quota\b|credit balance (?:is )?too low"
         r"|billing[_ ](?:hard[_ ])?limit[_ ](?:has been )?reached"
         r"|(?:out of|no (?:more|remaining)|not enough) credits"
         r"|(?<!disk )quota (?:has been |is |was )?(?:exceeded|used up|reached|exhausted)"
         r"|(?:exceeded|reached) (?:your|the) (?:[\w.-]+ ){0,3}(?:quota|allowance|credits)"
-        r"|purchase (?:more )?credits|out of extra usage",
+        r"|purchase (?:more )?credits|out of extra usage|\bgeneraterequestsperday\w*",
     ),
     sure(
         QUOTA,
@@ -53,14 +51,15 @@ SERVICES: tuple[Words, ...] = (
     sure(
         PROMPT,
         "prompt context tokens token input context_length_exceeded max_tokens request message messages "
-        "conversation request_too_large",
+        "conversation request_too_large model",
         r"request_too_large|conversation (?:is )?too long|prompt (?:is )?too long|"
         + _CONTEXT
         + r"[ _]?exceeded|exceeds? (?:the |its |this )?(?:model'?s? )?(?:maximum |max )?"
         + _CONTEXT
         + r"|maximum context length|longer than the (?:model'?s? )?"
         + _CONTEXT
-        + r"|input (?:is )?too (?:long|large)|input (?:length|tokens?|token count)\b.{0,60}\bexceeds?"
+        + r"|exceeds? the model limit|input (?:is )?too (?:long|large)"
+        r"|input (?:length|tokens?|token count)\b.{0,60}\bexceeds?"
         r"|request too large for|max_tokens['`\"]?.{0,40}too large|too many (?:input |prompt )?tokens"
         r"|exceeds? the (?:maximum |model'?s? )?(?:number of |allowed )?(?:input )?tokens?"
         r"|reduce (?:the length of the|your) (?:messages?|prompt|input)|token count exceeds",
@@ -130,105 +129,14 @@ SERVICES: tuple[Words, ...] = (
         r"|model (?:produced|returned|generated|output) (?:an? )?(?:invalid|empty|malformed|incomplete)"
         r"|model (?:stream|execution|inference) (?:ended|error|failed|timed)",
     ),
-    # ---- credentials, certificates, settings, programs -----------------------------------------------------------
+)
+
+VAGUE_SERVICES: tuple[Words, ...] = (
+    sure(MODEL_ERROR, "provider", r"provider returned (?:an )?error"),
     sure(
-        CERTIFICATE,
-        "certificate certification certificate_verify_failed x509 cert_has_expired self signed version pkix",
-        r"certificate_verify_failed|pkix path building failed|valid certification path"
-        r"|certificate verif(?:y|ication) failed|ssl certificate problem|self[- ]signed certificate|\bx509: "
-        r"|cert_has_expired|certificate (?:has )?expired"
-        r"|unable to (?:get local issuer|verify the first) certificate"
-        r"|ssl routines:.{0,30}wrong version number",
+        SERVER,
+        "something respond",
+        r"something went wrong while (?:executing|processing|handling) your (?:query|request)"
+        r"|(?:couldn't|could not) respond to your request in time",
     ),
-    sure(
-        AUTH,
-        "authentication_error invalid_api_key api key apikey api_key_invalid key",
-        r"authentication_error|invalid_api_key|api_key_invalid"
-        r"|(?:incorrect|invalid|missing|no|wrong|expired) (?:[\w'-]+ )?api[ _-]?key|invalid x-api-key"
-        r"|api[ _-]?key (?:[\w'-]+ )?(?:not valid|(?:is )?invalid|(?:is |was )?not (?:found|provided|set)"
-        r"|has expired|expired|(?:is )?missing|(?:is )?required)",
-    ),
-    sure(
-        AUTH,
-        "publickey username password prompts authenticate authenticated authentication auth credential "
-        "credentials invalid_grant login logged",
-        r"permission denied,? (?:please try again|\((?:publickey|password|keyboard|gssapi|hostbased))"
-        r"|could not read (?:username|password) for|terminal prompts disabled|failed to authenticate"
-        r"|authentication (?:is )?(?:failed|required|failure)|could not resolve authentication"
-        r"|(?:bad|invalid|missing|wrong|no|expired|incorrect) (?:[\w-]+ )?credentials?\b|\binvalid_grant\b"
-        r"|(?:locate|find|load) (?:[\w-]+ )?credentials"
-        r"|credentials (?:have |are |were )?(?:expired|invalid|missing|not found)"
-        r"|(?:incorrect|invalid|wrong)(?: or missing)? (?:user ?name or )?password"
-        r"|password authentication (?:failed|was removed)|please (?:run )?[`'\"/]?(?:[\w-]+ )?login\b"
-        r"|please log ?in\b|not logged in|login (?:is )?required|login failed|not authenticated"
-        r"|set an auth method|gh auth login",
-    ),
-    sure(
-        AUTH,
-        "token expiredtoken session expiredtokenexception invalidclienttokenid unrecognizedclientexception oauth jwt",
-        r"(?:token|session)(?: included in the request)? (?:has |is |was )?(?:been )?(?:expired|invalid"
-        r"|revoked|invalidated)|\bexpiredtoken|invalidclienttokenid|unrecognizedclientexception"
-        r"|(?:invalid|expired|bad|missing) (?:access|auth\w*|bearer|api|oauth|refresh|id|session|jwt|security"
-        r"|personal access|github|user) token\b",
-    ),
-    sure(
-        AUTH,
-        "accessdenied accessdeniedexception access_denied permission_denied unauthenticated denied "
-        "eneedauth host granted",
-        r"\baccessdenied|\baccess_denied\b|permission_denied|\bunauthenticated\b|\beneedauth\b"
-        r"|host key verification failed|pull access denied|access to the resource is denied"
-        r"|permission to \S{1,200} denied|remote: .{0,80}access denied|write access to repository not granted",
-    ),
-    plain(
-        AUTH,
-        "unauthorized forbidden denied authorized permissions privileges",
-        r"\bunauthori[sz]ed\b|\bforbidden\b|access (?:was )?denied|not authorized (?:to|for)"
-        r"|insufficient permissions?|missing (?:required )?permissions?",
-    ),
-    sure(
-        SETTING,
-        "identity tell ident region ownership",
-        r"author identity unknown|please tell me who you are|empty ident name|you must specify a region"
-        r"|detected dubious ownership",
-    ),
-    sure(
-        SETTING,
-        "environment env variable",
-        r"environment variables? ['\"`$]?\w{1,80}['\"`]? "
-        + _NOT_SET
-        + r"|environment variables? (?:must be|"
-        + _NOT_SET
-        + r")|(?:missing|required|undefined|unset) (?:[\w-]+ )?(?:environment|env) var"
-        r"|(?:please )?set (?:the )?['\"`$]?\w{2,80}['\"`]? (?:or ['\"`$]?\w{2,80}['\"`]? )?(?:in (?:your"
-        r"|the) )?environment var|must be set\b.{0,160}environment variable"
-        r"|by setting the \w{2,80} environment variable|or specify \w{2,80} env"
-        r"|env(?:ironment)? var(?:iable)? ['\"`$]?\w{1,80}['\"`]? (?:must be|is required|" + _NOT_SET + r")",
-    ),
-    plain(
-        SETTING,
-        "config configuration settings setting env missing directory",
-        r"(?:required )?(?:config|configuration"
-        r"|settings?)(?: file)?(?: ['\"`]?[\w./~-]{1,200}['\"`]?)?:? (?:was |is |could "
-        r"|does )?(?:not (?:found|be (?:found|read|loaded|parsed)|exist|set)|missing|invalid|malformed)\b"
-        r"|(?:missing|invalid|bad|malformed|incomplete|unknown|required|no such) (?:required )?(?:config"
-        r"|configuration|settings?)\b|(?:no|cannot find|could not find|unable to find"
-        r"|failed to (?:load|read|parse)) (?:a |the )?(?:config|configuration|settings?)(?: file)?\b"
-        r"|missing required (?:option|key|variable|parameter)"
-        r"|no such file or directory.{0,120}[/'\"` ](?:[\w.-]*(?:config|settings)[\w.-]*|\.env)['\"`]?\s*$",
-    ),
-    plain(
-        SETTING,
-        "agent repository",
-        r"\bagent ['\"`]?[\w./-]{1,100}['\"`]? (?:was |is )?not (?:found|defined)|agent not found"
-        r"|unknown agent\b|no such agent\b|repository not found",
-    ),
-    sure(
-        PROGRAM,
-        "command executable interpreter spawn recognized error exec required env",
-        r"(?:^|: )command not found$|command not found: \S|executable file not found"
-        r"|not recognized as (?:an internal|the name of)|bad interpreter|\bspawn \S{1,200} enoent"
-        r"|\*\*\* \[.{0,200}\] error 12[67]\b|cannot execute: required file|exec format error"
-        r"|cannot execute binary file|\benv: .{1,100}: no such file or directory|no such command\b",
-    ),
-    sure(PROGRAM, "found", r"^\S{0,40}sh: (?:line )?\d+: \S{1,100}: not found$"),
 )

@@ -4,6 +4,7 @@ import re
 
 from git_pliny.model.failure_meanings import (
     AUTH,
+    DATA,
     NETWORK_TIMEOUT,
     OVERLOADED,
     QUOTA,
@@ -11,8 +12,19 @@ from git_pliny.model.failure_meanings import (
     SERVER,
     Meaning,
 )
+from git_pliny.model.patterns import compiled
 
-_MEANINGS = {401: AUTH, 402: QUOTA, 403: AUTH, 407: AUTH, 408: NETWORK_TIMEOUT, 429: RATE, 529: OVERLOADED}
+_MEANINGS = {
+    401: AUTH,
+    402: QUOTA,
+    403: AUTH,
+    407: AUTH,
+    408: NETWORK_TIMEOUT,
+    413: DATA,
+    429: RATE,
+    511: AUTH,
+    529: OVERLOADED,
+}
 _SERVER_ERRORS = range(500, 600)
 
 # A status with its reason phrase, as servers, curl, requests and proxies write it.
@@ -22,6 +34,7 @@ _REASONS = {
     "403": r"forbidden",
     "407": r"proxy auth",
     "408": r"request time-?out",
+    "413": r"payload too large|request entity too large|content too large",
     "429": r"too many requests|rate limit|resource exhausted",
     "500": r"internal server error",
     "502": r"bad gateway|proxy error",
@@ -49,17 +62,17 @@ _FORMS = (
 )
 # What may follow one: neither a noun (`500 items`) nor more digits, a unit, a path.
 _ENDS = (
-    r"(?=$|[^\w\s.%/-]|\.(?:\s|$)|\s+(?:[^\w\s]|for\b|from\b|on\b|while\b|at\b|with\b|when\b|after\b"
-    r"|(?:client|server) error|" + "|".join(_REASONS.values()) + r"))"
+    r"(?!:\s*\d+$)(?=$|[^\w\s.%/-]|\.(?:\s|$)|\s+(?:[^\w\s]|for\b|from\b|on\b|while\b|at\b|with\b|when\b"
+    r"|after\b|[a-z]+_[a-z_]+\b|(?:client|server) error|" + "|".join(_REASONS.values()) + r"))"
 )
 
-STATUS = re.compile(
-    rf"(?P<reason>{_REASON}|4\d\d client error|5\d\d server error)"
+STATUS = (
+    rf"(?P<reason>(?<!\d)(?:{_REASON})|4\d\d client error|5\d\d server error)"
     rf"|(?:{_FORMS})(?P<status>[45]\d\d)(?!\d)(?=\D|$){_ENDS}"
 )
 """A status in lower-case text: `reason` begins with it where its reason phrase follows, else `status` is it."""
 
-_JSON_STATUS = re.compile(
+_JSON_STATUS = (
     r"^['\"](?:code|status|status_?code|http_?status|raw_status_code)['\"]\s*:\s*['\"]?([45]\d\d)['\"]?\s*,?$"
 )
 
@@ -76,5 +89,5 @@ def meaning_of_match(found: re.Match[str]) -> Meaning | None:
 
 def meaning_of_json(text: str) -> Meaning | None:
     """What a line such as `"code": 503,` of an answer in JSON says; `text` is in lower case."""
-    found = _JSON_STATUS.match(text)
+    found = compiled(_JSON_STATUS).match(text)
     return meaning_of_status(int(found[1])) if found else None

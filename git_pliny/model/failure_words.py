@@ -5,8 +5,14 @@ limit) and what is special above what is general (a lock above a timeout). The p
 have no nested repetition and only bounded gaps, so that no output can make them slow.
 """
 
+from git_pliny.model.failure_access import ACCESS
+from git_pliny.model.failure_data import REST
 from git_pliny.model.failure_machine import MACHINE
 from git_pliny.model.failure_meanings import Words
-from git_pliny.model.failure_services import SERVICES
+from git_pliny.model.failure_network import NETWORK_WORDS
+from git_pliny.model.failure_services import SERVICES, VAGUE_SERVICES
 
-WORDS: tuple[Words, ...] = (*SERVICES, *MACHINE)
+WORDS: tuple[Words, ...] = (*SERVICES, *ACCESS, *MACHINE, *NETWORK_WORDS, *REST)
+
+VAGUE: tuple[Words, ...] = VAGUE_SERVICES
+"""Tried last, after codes and statuses: what services say when they do not say what happened."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from git_pliny.model.failure_lines import Form, line_of, lines_of
+from git_pliny.model.failure_forms import Form
+from git_pliny.model.failure_lines import line_of, lines_of
 from git_pliny.model.failure_meanings import NETWORK, RATE, SERVER, Meaning
 from git_pliny.model.failure_reading import delay_in, read
 
@@ -24,7 +25,7 @@ def _meaning(tail: str) -> Meaning | None:
         ("npm ERR! code E503", Form.ERROR),
         ("W: Failed to fetch http://x", Form.WARNING),
         ("WARNING: Retrying", Form.WARNING),
-        ("[INFO] nothing to do here", Form.IGNORED),
+        ("[INFO] nothing to do here", Form.INFORMATION),
         ("10:00:00 INFO all workers done", Form.PROGRESS),
         ("Connected.", Form.PROGRESS),
         ("    at foo (/x/y.js:3:1)", Form.TRACE),

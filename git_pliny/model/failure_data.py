@@ -1,0 +1,80 @@
+"""Words of what is left: tasks that time out, passing faults, malformed data, needs. `failure_words` says the order."""
+
+from git_pliny.model.failure_meanings import DATA, DEPENDENCY, REQUEST, TEMPORARY, TIMEOUT, Words, plain, sure
+
+REST: tuple[Words, ...] = (
+    plain(
+        TIMEOUT,
+        "timed timedout timeout time",
+        r"timed out (?:after|waiting)|(?:command|execution|process|task|job|build|step"
+        r"|operation) (?:\w+ )?(?:has )?timed out|time limit (?:was )?exceeded|timeout \d+ ?m?s exceeded"
+        r"|\btimed out$|^(?:\w+: )?timeout[.!]?$",
+    ),
+    plain(
+        TEMPORARY,
+        "temporary temporarily transient later o retry",
+        r"temporary (?:failure|error|i/o error)|temporarily unavailable|transient (?:error|failure)"
+        r"|(?:please )?(?:try|retry) (?:again )?later|please retry|\bi/o error\b",
+    ),
+    sure(
+        DATA,
+        "json expecting",
+        r"is not valid json|unexpected (?:token|end|non-whitespace) .{0,60}\bjson\b"
+        r"|unterminated string in json|expecting value: line \d+",
+    ),
+    plain(
+        DATA,
+        "json yaml toml xml",
+        r"(?:invalid|malformed|bad|broken|corrupt(?:ed)?) (?:json|yaml|toml|xml)\b"
+        r"|(?:json|yaml|toml|xml) (?:parse|parsing|decode|decoding) (?:error|failed)"
+        r"|(?:failed|unable) to (?:parse|decode) (?:[\w'-]+ )?(?:json|yaml|toml|xml)"
+        r"|error parsing (?:[\w'-]+ )?(?:json|yaml|toml|xml)",
+    ),
+    sure(
+        DATA,
+        "field property type expected zoderror well",
+        r"missing (?:required )?(?:field|property) |invalid type: .{1,80}, expected |did not find expected"
+        r"|could not find expected|\bzoderror\b|not well-formed",
+    ),
+    plain(
+        DATA,
+        "data response request output message result format schema validation gzip tar zip zipfile archive input parse",
+        r"malformed (?:response|request|output|message|input|result)\b"
+        r"|(?:invalid|malformed|corrupt(?:ed)?|bad) (?:input )?(?:data format|data|file format|format"
+        r"|archive"
+        r"|input file)\b|data (?:is|are) (?:invalid|malformed|corrupt(?:ed)?)"
+        r"|schema validation (?:failed|error)|validation (?:error|failed)\b(?! of)"
+        r"|(?:not|doesn't) (?:match|conform to) (?:the )?(?:json )?schema|not in gzip format"
+        r"|does not look like a tar archive|cannot find zipfile directory|not a zip file"
+        r"|not a valid (?:zip|archive|gzip|json|yaml|xml)",
+    ),
+    sure(
+        DATA,
+        "gzip gunzip zcat xz unxz bzip2 bunzip2 tar zstd unzip cpio gtar bsdtar",
+        r"^(?:gzip|g?unzip|zcat|unxz|xz|b(?:un)?zip2|(?:g|bsd)?tar|zstd|cpio): .{0,200}(?:unexpected end of (?:file"
+        r"|archive)"
+        r"|(?:format|header) not recognized|unknown header|crc error|data integrity|not in \w+ format|invalid"
+        r"|unexpected eof in archive|corrupt|not a \w+ file|does not look like)",
+    ),
+    sure(
+        DATA,
+        "json database malformed",
+        r"json: cannot unmarshal|invalid character .{1,12} (?:looking for|after|in) |unexpected end of json input"
+        r"|file is not a database|database disk image is malformed",
+    ),
+    sure(DATA, "parse jq", r"^(?:jq: )?parse error: (?:invalid|unfinished|expected|unmatched|objects)"),
+    sure(
+        DATA,
+        "checksum hash hashes eintegrity integrity codec",
+        r"checksum (?:mismatch|did not match|does not match)|hash(?:es)? (?:mismatch|do not match)"
+        r"|not match the hash|\beintegrity\b|codec can't (?:de|en)code",
+    ),
+    plain(
+        DEPENDENCY,
+        "dependency dependencies prerequisite prerequisites",
+        r"(?:dependency|prerequisite)(?: task)? (?:was |is |has )?not (?:been )?(?:met|completed|satisfied"
+        r"|fulfilled)|(?:dependencies|prerequisites) (?:were |are |have )?not (?:been )?(?:met|completed"
+        r"|satisfied|fulfilled)",
+    ),
+    sure(REQUEST, "invalid_request_error invalid_argument", r"[\"']invalid_request_error|[\"']invalid_argument"),
+)
