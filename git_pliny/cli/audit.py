@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, NamedTuple
 
 from git_pliny.cli import entries, output, render
@@ -45,7 +46,12 @@ class _Filter(NamedTuple):
     since: str
     until: str
 
-    def wants(self, entry: Entry) -> bool:
+    def of(self, lines: Iterable[Line], number: int | None) -> list[Line]:
+        """The last `number` of the lines that are wanted."""
+        chosen = [line for line in lines if self._wants(line.entry)]
+        return chosen if number is None else chosen[max(len(chosen) - number, 0) :]
+
+    def _wants(self, entry: Entry) -> bool:
         return (
             (not self.agents or entry.agent in self.agents)
             and (not self.types or entry.type in self.types)
@@ -72,8 +78,8 @@ def view_command(
     """Print the events of a session.
 
     Options that choose events can be given several times, and together. A time is local unless it names its zone; a
-    length of time like 10m or 2h30m means so long ago. With --json the entries are printed as they are stored, one a
-    line.
+    length of time like 10m or 2h30m means so long ago. On a terminal lines are cut to its width. With --json the
+    entries are printed as they are stored, one a line.
 
         git pliny audit view --type error --type retry --since 1h
         git pliny audit view --follow --json
@@ -88,12 +94,14 @@ def view_command(
         until=_moment(until, here.now) if until is not None else "~",
     )
     found = sessions.resolve(repository, session)
+    show = partial(_show_json, here) if as_json else entries.Teller(here).tell
     if not follow:
-        _show(here, wanted, sessions.load_lines(repository, found), number, as_json=as_json)
+        show(wanted.of(sessions.load_lines(repository, found), number))
         return None
     try:
-        for batch in following.follow(repository, found, pause=lambda: time.sleep(_POLL_S)):
-            _show(here, wanted, batch, number, as_json=as_json)
+        for batch in following.follow(repository, found, pause=partial(time.sleep, _POLL_S)):
+            show(wanted.of(batch, number))
+            output.flush()
             number = None
     except KeyboardInterrupt:
         return InterruptedRunError.exit_code
@@ -141,14 +149,9 @@ def verify_command(here: Invocation, *, session: SessionArgument = None, as_json
     return None
 
 
-def _show(here: Invocation, wanted: _Filter, lines: Iterable[Line], number: int | None, *, as_json: bool) -> None:
-    chosen = [line for line in lines if wanted.wants(line.entry)]
-    for line in chosen[max(len(chosen) - number, 0) :] if number is not None else chosen:
-        if as_json:
-            output.json_line(line.raw, to_terminal=here.stdout_is_terminal)
-        else:
-            output.data(render.cut(here, entries.describe(line.entry)))
-    output.flush()
+def _show_json(here: Invocation, lines: Iterable[Line]) -> None:
+    for line in lines:
+        output.json_line(line.raw, to_terminal=here.stdout_is_terminal)
 
 
 def _moment(text: str, now: float) -> str:

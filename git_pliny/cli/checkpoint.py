@@ -104,8 +104,7 @@ def show_command(here: Invocation, *, name: Name, session: SessionOption = None,
     output.data(f"\n{changes.rstrip()}" if changes else "\nnothing changed")
     if told:
         output.data()
-    for line in told:
-        output.data(render.cut(here, entries.describe(line.entry)))
+    entries.Teller(here).tell(told)
 
 
 def diff_command(here: Invocation, *, name: Names, session: SessionOption = None, as_json: Json = False) -> int | None:

@@ -51,7 +51,7 @@ def test_every_entry_is_viewed_a_line_each(scratch: Scratch, capsys: Capsys) -> 
     lines = printed(capsys).splitlines()
     assert len(lines) == 13
     assert "session_start      name=Tidy base=" in lines[0]
-    assert "error              a#1  category=network recoverable=true reason=r message=refused phase=p run=" in lines[5]
+    assert "error              a#1  category=network message=refused reason=r recoverable=true phase=p run=" in lines[5]
     assert "phase_begin        [q]  run=" in lines[10]
 
 
@@ -143,6 +143,14 @@ def test_a_line_is_cut_on_a_terminal_only(scratch: Scratch, capsys: Capsys) -> N
     assert max(map(len, printed(capsys).splitlines())) == 60
     view_command(invocation(scratch))
     assert max(map(len, printed(capsys).splitlines())) > 60
+
+
+def test_on_a_terminal_the_day_stands_above_its_events(scratch: Scratch, capsys: Capsys) -> None:
+    two_agents(scratch)
+    view_command(on_terminal(scratch), number=2)
+    day, first, second = printed(capsys).splitlines()
+    assert day == "2023-11-14 (UTC)"
+    assert first[2] == second[2] == ":"
 
 
 def test_data_of_every_shape_is_viewed(scratch: Scratch, capsys: Capsys) -> None:
