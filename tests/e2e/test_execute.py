@@ -18,6 +18,18 @@ rm "on/$PLINY_AGENT"
 """
 
 
+def test_a_newcomer_is_led_from_nothing_to_a_run(scratch: Scratch) -> None:
+    refused = scratch.pliny("execute", exits=1).stderr
+    assert refused == (
+        "error: there is no plan here, neither pliny.yaml nor plan/plan_manifest.json\nhint: git pliny init\n"
+    )
+    assert "git pliny execute\n" in scratch.pliny("init").stderr
+    done = scratch.pliny("execute")
+    assert "completed: 3 agents" in done.stderr
+    assert "Tracked files: 1" in (scratch.root / "pliny-start/report.md").read_text()
+    assert "there is a plan already: pliny.yaml" in scratch.pliny("init", exits=1).stderr
+
+
 def test_phases_and_sequential_agents_run_one_after_another(scratch: Scratch) -> None:
     scratch.plan(
         """
@@ -59,7 +71,7 @@ def test_parallel_agents_overlap_and_ready_ones_start_while_others_still_run(scr
         """
     )
     told = course(entries(scratch.pliny("execute", "--json")), "agent_start", "agent_end")
-    assert told.index("agent_start slow") < told.index("agent_end last") < told.index("agent_end slow")
+    assert told.index("agent_start slow") < told.index("agent_start last") < told.index("agent_end slow")
 
 
 def test_no_agent_starts_before_what_it_needs_has_completed(scratch: Scratch) -> None:

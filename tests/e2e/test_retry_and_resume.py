@@ -76,6 +76,8 @@ def test_each_category_is_retried_as_the_table_says(scratch: Scratch) -> None:
           ai: {run: "echo 'Error: 429 Too Many Requests: rate limit exceeded'; exit 1"}
           quota: {run: "echo 'Error: insufficient_quota: You exceeded your current quota'; exit 1"}
           temporary: {run: exit 75}
+          slow: {run: sleep 30, timeout: 50ms}
+          asked: {run: "echo 'HTTP/1.1 429 Too Many Requests'; echo 'Retry-After: 1'; exit 1", max_retries: 1}
           tool: {run: "echo '5 tests failed at line 503'; exit 1"}
           config: {run: [./no-such-program]}
           shell-config: {run: no-such-program --version}
@@ -84,7 +86,7 @@ def test_each_category_is_retried_as_the_table_says(scratch: Scratch) -> None:
         phases:
           - name: all
             parallel: true
-            agents: [network, ai, quota, temporary, tool, config, shell-config, validation, system]
+            agents: [network, ai, quota, temporary, slow, asked, tool, config, shell-config, validation, system]
         """
     )
     told = entries(scratch.pliny("execute", "--json", exits=3))
@@ -97,17 +99,24 @@ def test_each_category_is_retried_as_the_table_says(scratch: Scratch) -> None:
         "ai": ("ai", True, 6),
         "quota": ("ai", False, 1),
         "temporary": ("tool", True, 3),
+        "slow": ("tool", True, 3),
+        "asked": ("ai", True, 2),
         "tool": ("tool", False, 1),
         "config": ("config", False, 1),
         "shell-config": ("config", False, 1),
         "validation": ("validation", False, 1),
         "system": ("system", False, 1),
     }
-    expected = {"network": [0.02, 0.04, 0.08], "ai": [0.01, 0.02, 0.04, 0.08, 0.16], "temporary": [0.02, 0.04]}
+    expected = {
+        "network": [0.02, 0.04, 0.08],
+        "ai": [0.01, 0.02, 0.04, 0.08, 0.16],
+        "temporary": [0.02, 0.04],
+        "asked": [1.0],
+    }
     for agent, delays in expected.items():
         waited = [entry["data"]["delay_s"] for entry in of_type(told, "retry", agent)]
         assert all(delay <= got <= delay * 1.1 + 0.001 for delay, got in zip(delays, waited, strict=True))
-    assert scratch.session()["metrics"]["retries"] == 10
+    assert scratch.session()["metrics"]["retries"] == 13
     assert course(told, "error", "retry", "agent_end")[-1].startswith("agent_end")
     for entry in of_type(told, "error"):
         assert {"category", "recoverable", "reason", "message"} <= set(entry["data"])
@@ -171,14 +180,15 @@ def test_an_agent_that_recovers_completes_and_every_attempt_is_kept(scratch: Scr
         error_handling: {retry_strategies: {network: {initial_delay: 1}}}
         agents:
           flaky:
-            run: "echo try $PLINY_ATTEMPT; [ $PLINY_ATTEMPT = 3 ] || { echo connection reset by peer; exit 1; }"
+            run: "echo try $PLINY_ATTEMPT; [ $PLINY_ATTEMPT = 3 ] || { echo connection reset by peer; exit 1; }; touch ok"
+          after: {run: "[ -e ok ]"}
         """
     )
     done = scratch.pliny("execute")
     session = scratch.session()
     assert (session["status"], session["agents"]["flaky"]["attempts"]) == ("completed", 3)
     assert session["agents"]["flaky"]["error"] is None
-    assert (session["metrics"]["attempts"], session["metrics"]["retries"]) == (3, 2)
+    assert (session["metrics"]["attempts"], session["metrics"]["retries"]) == (4, 2)
     outputs = sorted(artifacts(scratch, "outputs", "flaky").items())
     assert [(name[:2], text.splitlines()[0]) for name, text in outputs] == [
         ("1-", "try 1"),

@@ -182,6 +182,28 @@ def test_before_an_agent_is_before_the_first_of_its_tries_and_after_a_rollback_t
     assert done["checkpoint"] == "one"
 
 
+def test_commits_and_checkpoints_of_agents_are_rolled_back_to_and_over(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+        agents:
+          commits: {run: "echo 1 > one.txt; git add one.txt; git commit -qm one; git pliny checkpoint create mid; echo 2 > two.txt"}
+        """
+    )
+    head = scratch.git("rev-parse", "HEAD")
+    scratch.pliny("execute")
+    session, made = scratch.session()["id"], scratch.git("rev-parse", "HEAD")
+    assert checkpoints(scratch) == ["start", "mid", "main"]
+    told = scratch.git("log", "-1", "--format=%B", f"refs/pliny/checkpoints/{session}/mid")
+    assert {"Pliny-Agent: commits", "Pliny-Attempt: 1", "Pliny-Phase: main"} <= set(told.splitlines())
+    assert f"Pliny-Head: {made} refs/heads/main" in told
+    scratch.pliny("rollback", "mid")
+    assert (scratch.git("rev-parse", "HEAD"), (scratch.root / "two.txt").exists()) == (made, False)
+    scratch.pliny("rollback", "start")
+    assert scratch.git("rev-parse", "HEAD") == head
+    assert not (scratch.root / "one.txt").exists()
+    assert scratch.git("fsck", "--strict", "--no-dangling") == ""
+
+
 def test_it_works_from_a_subdirectory_that_goes_away(ran: Scratch) -> None:
     deep: Path = ran.root / "new/deep"
     deep.mkdir(parents=True)
@@ -203,3 +225,16 @@ def test_what_cannot_be_found_is_said_with_the_nearest_name(ran: Scratch) -> Non
         refused = ran.pliny("rollback", *arguments, exits=code).stderr
         assert f"error: {message}" in refused
         assert "hint: " in refused
+
+
+def test_an_agent_that_failed_twice_is_named_once_as_set_back(scratch: Scratch) -> None:
+    scratch.plan("agents: {a: {run: exit 1}}")
+    scratch.pliny("execute", exits=3)
+    scratch.pliny("execute", "--resume", exits=3)
+    assert "set back: a; to run" in scratch.pliny("rollback", "start").stderr
+
+
+def test_a_path_with_a_line_end_stays_one_line(scratch: Scratch) -> None:
+    scratch.plan("agents: {a: {run: \"printf x > 'two\\nlines'\"}}")
+    scratch.pliny("execute")
+    assert scratch.pliny("rollback", "start", "--dry-run").stdout == "remove two\\nlines\n"
