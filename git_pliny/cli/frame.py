@@ -137,9 +137,11 @@ class Frame:
         line = Text()
         line.append(self._bar[0] * full, "green")
         line.append(self._bar[1] * (length - full), "dim")
-        done = (Standing.COMPLETED, Standing.SKIPPED)
-        others = {standing: count for standing, count in view.counts.items() if standing not in done}
-        line.append(f" {view.percent:3d}%{_GAP}{view.done}/{view.total} done{', ' if others else ''}{_counts(others)}")
+        line.append(f" {view.percent:3d}%{_GAP}{view.done}/{view.total} done")
+        for standing, count in view.counts.items():
+            more = f", {count} {standing.value}"
+            if standing not in (Standing.COMPLETED, Standing.SKIPPED) and line.cell_len + len(more) <= width:
+                line.append(more)
         return line
 
     def _clip(self, text: str, cells: int) -> str:
@@ -177,8 +179,5 @@ def _whole(seconds: float) -> str:
 
 def _more(hidden: Mapping[Standing, int]) -> list[Text]:
     """A line for the agents of the phase that have none of their own."""
-    return [Text(f"{_GAP}+{sum(hidden.values())} more: {_counts(hidden)}", "dim")] if hidden else []
-
-
-def _counts(counts: Mapping[Standing, int]) -> str:
-    return ", ".join(f"{count} {standing.value}" for standing, count in counts.items())
+    counts = ", ".join(f"{count} {standing.value}" for standing, count in hidden.items())
+    return [Text(f"{_GAP}+{sum(hidden.values())} more: {counts}", "dim")] if hidden else []

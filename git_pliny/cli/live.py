@@ -10,9 +10,10 @@ import io
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self, TextIO
 
 from git_pliny.cli import messages
@@ -27,11 +28,13 @@ from git_pliny.model.plan import Plan
 from git_pliny.model.session import AgentStatus
 
 _PERIOD_S = 0.2
+_STOPPED_S = 0.7
+"""So long between two frames means that `^Z` stopped us, and that a shell wrote below the last one."""
 _SIZE = os.terminal_size((80, 24))
 _KEPT = (EventType.ERROR, EventType.PHASE_END, EventType.ROUND_BEGIN)
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
-_ERASE_REST_OF_LINE, _ERASE_BELOW = "\x1b[K", "\x1b[J"
+_ERASE_REST_OF_LINE = "\x1b[K"
 
 
 class LiveDisplay:
@@ -41,7 +44,7 @@ class LiveDisplay:
         self, here: Invocation, plan: Plan, *, jobs: int, stream: TextIO, monotonic: Callable[[], float]
     ) -> None:
         self._plan = plan
-        self._guard, self._drawing = threading.Lock(), threading.Lock()
+        self._guard = threading.Lock()
         self._board = Board(plan, monotonic)
         self._frame = Frame(look_of(here.environ, stream.encoding), jobs=jobs)
         self._foot = Foot(stream)
@@ -65,9 +68,8 @@ class LiveDisplay:
         self._exit.enter_context(contextlib.redirect_stderr(self._above))
         self._exit.callback(self._close)
         self._thread.start()
-        if signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
-            signal.signal(signal.SIGTSTP, self._stop)
-            self._exit.callback(signal.signal, signal.SIGTSTP, signal.SIG_DFL)
+        before = signal.signal(signal.SIGCONT, lambda *_: self._foot.forget())
+        self._exit.callback(signal.signal, signal.SIGCONT, before)
         return self
 
     def __exit__(
@@ -78,31 +80,26 @@ class LiveDisplay:
     def _close(self) -> None:
         self._over.set()
         self._thread.join()
-        self._foot.draw(self._above.take(whole=False), [], [], _SIZE.columns)
-
-    def _stop(self, number: int, _: FrameType | None) -> None:
-        """`^Z`: others write below from now on; drawing goes on there after `fg`."""
-        with self._drawing:
-            self._foot.forget()
-            signal.signal(number, signal.SIG_DFL)
-            signal.pthread_kill(threading.get_ident(), number)
-            signal.signal(number, self._stop)
+        self._foot.draw(self._above.take(whole=False), [], [], self._foot.size())
 
     def _keep_drawing(self) -> None:
+        last = time.monotonic()
         while not self._over.wait(_PERIOD_S):
-            with self._drawing:
-                self._draw()
+            before, last = last, time.monotonic()
+            if last - before > _STOPPED_S:  # we may wake up before the signal's handler does
+                self._foot.forget()
+            self._draw()
 
     def _draw(self) -> None:
         above, size = self._above.take(), self._foot.size()
         if not self._foot.is_ours():
             self._foot.forget()
-            self._foot.draw(above, [], [], size.columns)
+            self._foot.draw(above, [], [], size)
             return
         with self._guard:
             view = self._board.view(self._frame.room(size.lines))
         lines = self._frame.lay_out(view, width=size.columns, height=size.lines)
-        self._foot.draw(above, self._frame.paint(lines), [line.cell_len for line in lines], size.columns)
+        self._foot.draw(above, self._frame.paint(lines), [line.cell_len for line in lines], size)
 
 
 class Foot:
@@ -111,6 +108,7 @@ class Foot:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._cells: Sequence[int] = ()
+        self._is_left = False
 
     def size(self) -> os.terminal_size:
         """The terminal's, or a usual one where it does not say."""
@@ -128,19 +126,22 @@ class Foot:
             return True
 
     def forget(self) -> None:
-        """Leave what is drawn, since others write below it, and draw anew the next time."""
-        self._cells = ()
+        """Leave what is drawn, since others write below it, and draw anew the next time; for a signal's handler too."""
+        self._is_left = True
 
-    def draw(self, above: str, lines: Sequence[str], cells: Sequence[int], width: int) -> None:
+    def draw(self, above: str, lines: Sequence[str], cells: Sequence[int], size: os.terminal_size) -> None:
         """Replace what was drawn by `above`, which stays, and `lines`, of which `cells` says how wide each is."""
+        if self._is_left:
+            self._is_left, self._cells = False, ()
         if not above and not lines and not self._cells:
             return
-        rows = sum(max(-(-cell // width), 1) for cell in self._cells)  # a terminal made narrower has wrapped them
-        start = f"\x1b[{rows}A" if rows else ""
-        kept = f"{_ERASE_BELOW}{above}" if above else ""
+        wrapped = sum(max(-(-cell // size.columns), 1) for cell in self._cells)  # by a terminal made narrower
+        rows = min(wrapped, size.lines - 1)
         drawn = "".join(f"{line}{_ERASE_REST_OF_LINE}\n" for line in lines)
+        kept, left = (_erase(rows) + above, 0) if above else ("", max(rows - len(lines), 0))
+        frame = f"\r{_up(rows)}{kept}{_NO_WRAP}{drawn}{_erase(left)}{_WRAP}"
         with unless_lost(self._stream):
-            self._stream.write(f"{_HIDE_CURSOR}\r{start}{kept}{_NO_WRAP}{drawn}{_ERASE_BELOW}{_WRAP}{_SHOW_CURSOR}")
+            self._stream.write(f"{_HIDE_CURSOR}{frame}{_SHOW_CURSOR}")
             self._stream.flush()
         self._cells = cells
 
@@ -167,6 +168,18 @@ class _Above(io.StringIO):
         end = text.rfind("\n") + 1 if whole else len(text)
         self._begun = text[end:]
         return text[:end]
+
+
+def _up(rows: int) -> str:
+    return f"\x1b[{rows}A" if rows else ""
+
+
+def _erase(rows: int) -> str:
+    """Empty so many lines and the one below them; the cursor is back where it was then.
+
+    Line by line: tmux keeps in its history what is erased at once from the top of the screen.
+    """
+    return f"{_ERASE_REST_OF_LINE}\n" * rows + _ERASE_REST_OF_LINE + _up(rows)
 
 
 def look_of(environ: Mapping[str, str], encoding: str) -> Look:

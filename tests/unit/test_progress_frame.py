@@ -89,7 +89,7 @@ def test_a_narrow_terminal_loses_details_and_titles_before_states_and_numbers() 
         "  a-rather-lo…  running    #2    5s",
         "  b             completed      1m1s",
         "phase 1/2: re…, round 2, 1/4 jobs, 1m20s",
-        "━" * 5 + "╌" * 5 + "  50%  2/4 done, 1 running, 1 ",
+        "━" * 5 + "╌" * 5 + "  50%  2/4 done, 1 running",
     ]
 
 

@@ -39,8 +39,12 @@ class Paper:
     def __post_init__(self) -> None:
         self.foot = Foot(self.stream)
 
+    @property
+    def size(self) -> os.terminal_size:
+        return os.terminal_size((self.terminal.width, self.terminal.height))
+
     def draw(self, above: str, *lines: str) -> None:
-        self.foot.draw(above, lines, [len(line) for line in lines], self.terminal.width)
+        self.foot.draw(above, lines, [len(line) for line in lines], self.size)
         self.see()
 
     def see(self) -> None:
@@ -65,7 +69,7 @@ def test_what_is_printed_above_stays() -> None:
 
 def test_nothing_to_draw_writes_nothing() -> None:
     paper = Paper()
-    paper.foot.draw("", [], [], 20)
+    paper.foot.draw("", [], [], paper.size)
     assert paper.stream.getvalue() == ""
 
 
@@ -91,6 +95,23 @@ def test_a_terminal_made_narrower_shows_no_remains() -> None:
     paper.terminal.resize(8)
     paper.draw("", "c" * 8, "d")
     assert paper.terminal.lines == ["kept", "c" * 8, "d"]
+
+
+def test_a_frame_that_has_become_taller_than_the_terminal_is_replaced_as_far_as_it_is_seen() -> None:
+    paper = Paper(Terminal(20, 5))
+    paper.draw("", *("a" * 20, "b" * 20, "c" * 20))
+    paper.terminal.resize(5)
+    paper.draw("", "d")
+    assert paper.terminal.lines[-2:] == ["bbbbb", "d"]
+
+
+def test_what_is_typed_below_is_gone_with_the_next_frame() -> None:
+    paper = Paper()
+    for above in ("", "above\n", ""):
+        paper.draw(above, "one", "two")
+        paper.terminal.feed("^C")
+    paper.draw("")
+    assert paper.terminal.lines == ["above"]
 
 
 def test_what_others_wrote_below_is_left_alone_once_it_is_forgotten() -> None:
@@ -160,7 +181,7 @@ def test_a_terminal_that_has_gone_is_no_reason_to_fail() -> None:
         os.close(ours)
         foot = Foot(stream)
         for _ in range(3):
-            foot.draw("above\n", ["line"], [4], 80)
+            foot.draw("above\n", ["line"], [4], foot.size())
 
 
 def display(stream: TextIO, plan: Plan = PLAN) -> LiveDisplay:
@@ -240,7 +261,7 @@ def test_what_others_print_scrolls_by_above_in_whole_lines() -> None:
 
 
 def test_it_gives_standard_error_and_signals_back_however_it_ends() -> None:
-    stream, handler = sys.stderr, signal.getsignal(signal.SIGTSTP)
+    stream, handler = sys.stderr, signal.getsignal(signal.SIGCONT)
     with pseudo_terminal() as (terminal, sent):
         with contextlib.suppress(KeyboardInterrupt), display(terminal):
             assert sys.stderr is not stream
@@ -248,13 +269,4 @@ def test_it_gives_standard_error_and_signals_back_however_it_ends() -> None:
             raise KeyboardInterrupt
         wait(lambda: seen(sent()) == [""])
     assert sys.stderr is stream
-    assert signal.getsignal(signal.SIGTSTP) is handler
-
-
-def test_an_ignored_stop_signal_stays_ignored() -> None:
-    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-    try:
-        with pseudo_terminal() as (stream, _), display(stream):
-            assert signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGTSTP, before)
+    assert signal.getsignal(signal.SIGCONT) is handler
