@@ -172,6 +172,23 @@ def test_a_write_back_keeps_what_the_user_edits_meanwhile(scratch: Scratch) -> N
     assert (after["iterations"][0]["goal"], after["progress"]) == ("edited", 100)
 
 
+def test_a_rollback_takes_the_manifest_back_too_and_the_tasks_run_again(scratch: Scratch) -> None:
+    set_up(scratch, manifest([task("I1.T1")], [task("I2.T1", "I1.T1")], [task("I3.T1")]))
+    scratch.write(".gitignore", "log\n")
+    scratch.pliny("execute")
+    scratch.pliny("rollback", "after-I1")
+    assert (completed(scratch), read(scratch)["progress"]) == (["I1.T1"], 33)
+    assert statuses(scratch) == {"I1.T1": "completed", "I2.T1": "rolled-back", "I3.T1": "rolled-back"}
+    scratch.pliny("execute")
+    assert log(scratch) == ["I1.T1", "I2.T1", "I3.T1", "I2.T1", "I3.T1"]
+    assert read(scratch)["progress"] == 100
+    scratch.pliny("rollback", "start")
+    assert read(scratch)["progress"] == 0
+    scratch.pliny("rollback", "--undo")
+    assert read(scratch)["progress"] == 100
+    assert set(statuses(scratch).values()) == {"completed"}
+
+
 def test_settings_and_agents_of_a_pliny_yaml_without_phases_hold_for_a_manifest(scratch: Scratch) -> None:
     set_up(scratch, manifest([task("I1.T1")], [task("I2.T1")]))
     scratch.plan(
