@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from git_pliny.cli import direct, invocation, loading, messages
+from git_pliny.cli.streams import drop
 from git_pliny.errors import InterruptedRunError, PlinyError
 
 BUG = 70
@@ -86,4 +87,4 @@ def _settle_streams() -> None:
         try:
             stream.flush()
         except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            drop(stream)
