@@ -129,6 +129,7 @@ class Assembly:
 
     def _refuse_unplaced(self, drafts: dict[str, Draft]) -> None:
         for name, definition in self._unplaced():
+            self._resolved(drafts.values())  # where a phase misspells an agent, both ends show; its place says more
             raise definition.place.error(
                 f"agent {quoted(name)} is in no phase and would never run",
                 hint=f"add it to the `agents:` of a phase, or give it `phase: {next(iter(drafts))}`",

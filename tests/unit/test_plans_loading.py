@@ -247,6 +247,7 @@ def test_a_long_inline_prompt_is_just_that(tmp_path: Path) -> None:
         ("agents: {a: {run: x}, b: {run: x}}\nphases: [{name: p, agents: [a]}]", "1:23: agent `b` is in no phase and would never run"),
         ("agents: {a: {run: x, phase: reserch}}\nphases: [{name: research}]", "1:29: agent `a` is in phase `reserch`, which is not listed; did you mean `research`?"),
         ("agents: {fixer: {run: x, phase: p}}\nphases: [{name: p, agents: [fixr]}]", "2:29: nobody defines agent `fixr`; did you mean `fixer`?"),
+        ("agents: {fixer: {run: x}}\nphases: [{name: p, agents: [fixr]}]", "2:29: nobody defines agent `fixr`; did you mean `fixer`?"),
         ("agents: {a: {run: x, needs: a}}", "1:29: agent `a` needs itself"),
         ("agents: {abc: {run: x}, b: {run: x, prerequisites: [abd]}}", "1:53: agent `b` needs `abd`, which is no agent of this plan; did you mean `abc`?"),
         ("agents: {a: {run: x, phase: p, needs: [b]}, b: {run: x, phase: q}}", "1:40: agent `a` needs `b`, which runs in a later phase"),
