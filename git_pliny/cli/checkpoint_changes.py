@@ -35,6 +35,10 @@ def create_command(here: Invocation, *, name: NewName, session: SessionOption = 
     commit. It works while the session runs and inside an agent, whose session it finds in the environment.
     """
     bench = open_workbench_anyway(here)
+    if bench.masker.mask_text(name) != name:
+        raise PlinyError(
+            "the name holds a secret, and a name is stored as it is", hint="git pliny checkpoint create NAME"
+        )
     outer = here.environ.get(OUTER)
     found = sessions.resolve(bench.repository, session or outer)
     occasion = _occasion(here, name, inside=found == outer)

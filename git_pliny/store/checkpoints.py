@@ -59,12 +59,19 @@ def free_name(state: Fold, taken_refs: Iterable[str], occasion: Occasion) -> str
     if encode(occasion.name).lower() not in taken:
         return occasion.name
     if occasion.exact:
-        shown = visible(occasion.name[:80])
-        raise PlinyError(f"the session has a checkpoint '{shown}' already", hint="git pliny checkpoint list")
+        raise _taken(occasion.name, state)
     number = 2
     while encode(f"{occasion.name}.{number}").lower() in taken:
         number += 1
     return f"{occasion.name}.{number}"
+
+
+def _taken(name: str, state: Fold) -> PlinyError:
+    alike = next((known for known in state.checkpoints if encode(known).lower() == encode(name).lower()), name)
+    why = "" if alike == name else ", and two names can't differ in case only"
+    return PlinyError(
+        f"the session has a checkpoint '{visible(alike[:80])}' already{why}", hint="git pliny checkpoint list"
+    )
 
 
 def describe_head(head: Head, width: int) -> str:

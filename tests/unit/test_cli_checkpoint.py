@@ -56,6 +56,22 @@ def test_a_taken_name_is_refused(scratch: Scratch, capsys: Capsys) -> None:
             create_command(invocation(scratch), name=name)
 
 
+def test_a_name_that_differs_in_case_only_is_refused_with_the_one_that_is_there(
+    scratch: Scratch, capsys: Capsys
+) -> None:
+    whole_session(scratch)
+    create(scratch, "Mine", capsys)
+    with pytest.raises(PlinyError, match="checkpoint 'Mine' already, and two names can't differ in case only"):
+        create_command(invocation(scratch), name="mINE")
+
+
+def test_a_name_that_holds_a_secret_is_refused_and_not_stored(scratch: Scratch) -> None:
+    session, secret = whole_session(scratch), "h7Gq2-xv91LmPz04"
+    with pytest.raises(PlinyError, match="the name holds a secret"):
+        create_command(invocation(scratch, env={"SERVICE_API_KEY": secret}), name=f"with-{secret}")
+    assert secret not in scratch.git("for-each-ref", f"refs/pliny/checkpoints/{session}")
+
+
 @pytest.mark.parametrize(
     "name", ["../x", "-x", "a..b", "refs/heads/main", "con", "x.lock", "a\nb\x1b[2J", "ü ñ", "a" * 100_000, "@{1}"]
 )
