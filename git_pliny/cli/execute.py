@@ -147,7 +147,9 @@ def execute_command(
     state = choose_session(here, repository, session=session, resume=resume_, rerun=bool(rerun), task=task is not None)
     plan_file = asked.plan_file or _remembered(repository, state)
     bench = open_workbench(here, repository=repository, plan_file=plan_file, overrides=asked.overrides)
-    order = _order(here, bench, asked, state, plan_file=plan_file)
+    loaded = _load(here, bench, asked, state, plan_file=plan_file)
+    bench = bench.for_plan(here, loaded.plan)
+    order = _order(here, bench, asked, state, loaded, plan_file=plan_file)
     if dry_run:
         show_plan(order, state, as_json=as_json)
         return
@@ -160,21 +162,28 @@ def _remembered(repository: Repository, state: Fold | None) -> Path | None:
     return repository.root / state.plan_file if state and state.plan_file else None
 
 
-def _order(here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None, *, plan_file: Path | None) -> Order:
+def _order(
+    here: Invocation,
+    bench: Workbench,
+    asked: _Asked,
+    state: Fold | None,
+    loaded: LoadedPlan,
+    *,
+    plan_file: Path | None,
+) -> Order:
     """The plan, checked as far as it can be before anything runs."""
-    loaded = _load(here, bench, asked, state, plan_file=plan_file)
     for note in loaded.notes:
         messages.warning(note)
     plan = loaded.plan
-    chosen = select_agents(plan, asked.only) if asked.only else None
+    chosen, rerun = select_agents(plan, asked.only) if asked.only else None, select_reruns(plan, asked.rerun)
     if chosen is not None:
-        check_needs(plan, chosen, state)
+        check_needs(plan, chosen, state, rerun=rerun)
     check_context(plan, asked.context, root=bench.repository.root, done=state.completed if state else ())
     return Order(
         plan=plan,
         plan_file=_relative(plan_file, bench.repository.root),
         settings=bench.settings,
-        options=_replace(asked, only=chosen, rerun=select_reruns(plan, asked.rerun), state=state),
+        options=_replace(asked, only=chosen, rerun=rerun, state=state),
         root=bench.repository.root,
         environ=without_local_variables(here.environ),
         masking=bench.masker,

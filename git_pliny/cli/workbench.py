@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import platformdirs
 
@@ -14,6 +14,7 @@ from git_pliny.config import Resolved, resolve
 from git_pliny.errors import PlanError
 from git_pliny.git.repository import Repository, discover
 from git_pliny.masking import Masker
+from git_pliny.model.plan import Plan
 from git_pliny.model.settings import Settings
 from git_pliny.plans.loading import read_sections
 from git_pliny.store.artifacts import Bounds
@@ -33,6 +34,13 @@ class Workbench:
     def bounds(self) -> Bounds:
         """What is stored of files."""
         return Bounds(self.masker, self.settings.output.limit)
+
+    def for_plan(self, here: Invocation, plan: Plan) -> Self:
+        """The same, with the secrets masked that the plan itself hands to its agents as variables."""
+        given = {tuple(sorted(agent.env.items())): agent.env for agent in plan.agents.values() if agent.env}
+        if not given:
+            return self
+        return replace(self, masker=Masker(here.environ, self.settings.masking, given=given.values()))
 
     @staticmethod
     def clock() -> int:

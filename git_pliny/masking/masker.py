@@ -43,10 +43,18 @@ class Masker:
 
     __slots__ = ("_patterns", "_values", "reach")
 
-    def __init__(self, environ: Mapping[str, str], settings: MaskingSettings | None = None) -> None:
-        """`re.error` for a pattern that does not compile as bytes."""
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        settings: MaskingSettings | None = None,
+        *,
+        given: Iterable[Mapping[str, str]] = (),
+    ) -> None:
+        """`given` are the variables that a plan adds for its agents. `re.error` for a pattern that does not compile."""
         settings = settings or MaskingSettings()
         self._values = secrets(environ, settings)
+        for variables in given:
+            self._values = secrets(variables, settings) | self._values
         self._patterns = [re.compile(pattern.encode()) for pattern in settings.patterns]
         self.reach = max([LONGEST, *map(len, self._values)]) + 100
         """How far, in bytes, what is masked at a place can depend on what stands around it."""

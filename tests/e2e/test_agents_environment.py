@@ -227,6 +227,23 @@ def test_secrets_reach_neither_objects_nor_journal_nor_terminal(scratch: Scratch
     assert SECRET not in "".join(artifacts(scratch, "outputs", "tells").values())
 
 
+def test_secrets_that_the_plan_hands_to_agents_as_variables_are_masked_too(scratch: Scratch) -> None:
+    scratch.write(".gitignore", "private*\n")
+    other = SECRET[::-1]
+    agents = {
+        "one": {"run": f"echo $SERVICE_API_KEY; echo {other}", "env": {"SERVICE_API_KEY": SECRET}},
+        "two": {"run": "echo $SERVICE_API_KEY", "env": {"SERVICE_API_KEY": other}},
+    }
+    scratch.write("private.yaml", json.dumps({"agents": agents}))
+    scratch.pliny("execute", "--plan", "private.yaml")
+    objects = subprocess.run(
+        ["git", "cat-file", "--batch-all-objects", "--batch"], cwd=scratch.root, capture_output=True, check=True
+    ).stdout
+    assert SECRET.encode() not in objects
+    assert other.encode() not in objects
+    assert list(artifacts(scratch, "outputs", "two").values()) == ["[masked:SERVICE_API_KEY]"]
+
+
 def test_an_execute_from_a_hook_or_an_alias_works_on_its_own_repository(scratch: Scratch) -> None:
     """Git exports GIT_DIR, GIT_INDEX_FILE and the like there: for one repository and one moment."""
     scratch.write(".gitignore", "/out\n/other\n")
