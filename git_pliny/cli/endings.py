@@ -14,6 +14,7 @@ from git_pliny.executor.options import Order
 from git_pliny.model import graph
 from git_pliny.model.fold import Fold
 from git_pliny.model.session import AgentRecord, AgentStatus, Session
+from git_pliny.model.visible import visible
 
 _WIDTH = 60
 _MOST_ROWS = 60
@@ -108,7 +109,8 @@ def show_plan(order: Order, state: Fold | None, *, as_json: bool) -> None:
     if as_json:
         output.data_json([dict(zip(("phase", "agent", "action", "needs", "run"), row, strict=True)) for row in rows])
         return
-    output.data(f"plan {order.plan.name}: {len(order.plan.agents)} agents, {len(order.plan.phases)} phases")
+    agents, phases = render.plural(len(order.plan.agents), "agent"), render.plural(len(order.plan.phases), "phase")
+    output.data(f"plan {visible(order.plan.name)}: {agents}, {phases}")
     output.data()
     output.table(("phase", "agent", "would", "needs", "run"), [[*row[:3], ", ".join(row[3]), row[4]] for row in rows])
 

@@ -10,6 +10,7 @@ from git_pliny.cli.options import Json, SessionOption
 from git_pliny.cli.workbench import open_workbench_anyway
 from git_pliny.errors import UsageError
 from git_pliny.git.treediff import Kind
+from git_pliny.model.visible import visible
 from git_pliny.store import rollback, sessions
 from git_pliny.store.opening import resume
 
@@ -74,13 +75,14 @@ def _facts(done: rollback.Rollback) -> dict[str, object]:
 def _show(done: rollback.Rollback, *, dry_run: bool) -> None:
     changes = done.restore.changes
     for change in changes if dry_run else changes[:_SHOWN]:
-        output.data(f"{_WORDS[change.kind]} {change.path}")
+        output.data(f"{_WORDS[change.kind]} {visible(change.path)}")
     if not dry_run and len(changes) > _SHOWN:
         output.data(f"and {len(changes) - _SHOWN} more")
-    again = ", ".join(key.agent for key in done.set_back[:_SHOWN])
+    names = list(dict.fromkeys(key.agent for key in done.set_back))  # an agent may have several attempts to set back
+    again = ", ".join(names[:_SHOWN])
     paths = render.plural(len(changes), "path")
     if dry_run:
-        agents = render.plural(len(done.set_back), "agent")
+        agents = render.plural(len(names), "agent")
         messages.note(f"{paths} would change, {agents} would be set back")
         return
     messages.note(f"rolled back to checkpoint {done.checkpoint.name}; {paths} changed")
