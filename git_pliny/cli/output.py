@@ -47,8 +47,12 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, paint: Calla
         return
     cells.insert(0, [cell.upper() for cell in heading])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = (
-        "  ".join([paint(cell) + " " * (width - len(cell)) for cell, width in zip(row, widths, strict=True)]).rstrip()
-        for row in cells
-    )
+    plain = "  ".join(f"{{:<{width}}}" for width in widths).format
+    lines = [plain(*row).rstrip() for row in cells] if paint is str else [_painted(row, widths, paint) for row in cells]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _painted(row: Sequence[str], widths: Sequence[int], paint: Callable[[str], str]) -> str:
+    """A row with colours, which have no width."""
+    cells = [paint(cell) + " " * (width - len(cell)) for cell, width in zip(row, widths, strict=True)]
+    return "  ".join(cells).rstrip()
