@@ -7,17 +7,18 @@ and one that knows more can tell. It depends on the entries alone: who deletes t
 import contextlib
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from git_pliny.errors import BusyError, GitError, NotFoundError
+from git_pliny.errors import BusyError, CorruptError, GitError, NotFoundError
 from git_pliny.git.objects import ObjectReader
 from git_pliny.git.refs import RefMovedError, RefUpdate, delete_symbolic, list_refs, read_symbolic, update_refs
 from git_pliny.git.repository import Repository
 from git_pliny.model.events import Line
 from git_pliny.model.fold import fold
-from git_pliny.model.session import AuditHead, as_json
+from git_pliny.model.session import AuditHead, as_json, decode_session
 from git_pliny.store import journal, locks, sessions
 
 TOMBSTONES = "refs/pliny/tombstones/"
@@ -33,12 +34,14 @@ class _Tombstone(msgspec.Struct):
 
 
 def delete(repository: Repository, session: str) -> None:
-    """Delete a session; BusyError where a process works on it."""
+    """Delete a session, which is then no worktree's current one; BusyError where a process works on it."""
     with _held(repository, session):
         _delete_refs(repository, session)
         clear_local(repository, session)
-    if read_symbolic(repository, sessions.CURRENT) == sessions.SESSIONS + session:
-        delete_symbolic(repository, sessions.CURRENT)
+    for git_dir in (repository.common_dir, *(repository.common_dir / "worktrees").glob("*")):
+        worktree = replace(repository, git_dir=git_dir)
+        if read_symbolic(worktree, sessions.CURRENT) == sessions.SESSIONS + session:
+            delete_symbolic(worktree, sessions.CURRENT)
 
 
 def clear_local(repository: Repository, session: str) -> None:
@@ -87,6 +90,16 @@ def _delete_refs(repository: Repository, session: str) -> None:
     raise GitError(f"the refs of session {session[:8]} keep moving", hint="git pliny doctor")
 
 
+def _heads(repository: Repository, session: str) -> AuditHead:
+    """How far the trail goes; where it cannot be read any more, how far the session's object says that it goes."""
+    with ObjectReader(repository) as reader:
+        try:
+            return fold(session, sessions.load_lines(repository, session, reader=reader)).session().audit
+        except CorruptError:
+            known = decode_session(reader.blob(sessions.SESSIONS + session) or b"")
+            return known.audit if known else AuditHead()
+
+
 def is_covered(repository: Repository, session: str, lines: Iterable[Line]) -> bool:
     """Whether a tombstone says that these entries were deleted."""
     with ObjectReader(repository) as reader:
@@ -104,6 +117,5 @@ def _reaches(end: str, seq: int) -> bool:
 
 
 def _write_tombstone(repository: Repository, session: str) -> str:
-    heads = fold(session, sessions.load_lines(repository, session)).session().audit
-    text = as_json({"schema": 1, "id": session, "audit": heads})
+    text = as_json({"schema": 1, "id": session, "audit": _heads(repository, session)})
     return repository.git("hash-object", "-w", "--stdin", stdin=text, durable=True).decode().strip()

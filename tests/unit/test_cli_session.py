@@ -261,6 +261,7 @@ def test_a_session_that_is_not_there_is_an_error_with_a_hint(scratch: Scratch, n
     with pytest.raises(NotFoundError) as error:
         show_command(invocation(scratch), session=named)
     assert error.value.hint == "git pliny session list"
+    assert len(error.value.message) < 200
 
 
 def test_a_name_that_means_two_sessions_is_an_error(scratch: Scratch) -> None:

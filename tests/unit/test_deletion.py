@@ -9,7 +9,7 @@ from stores import lone_run, new_session, started
 from tampering import HOSTILE, put_blob, put_session, whole_session
 
 from git_pliny.errors import BusyError, NotFoundError
-from git_pliny.git.refs import read_symbolic
+from git_pliny.git.refs import read_symbolic, set_symbolic
 from git_pliny.store import sessions
 from git_pliny.store.deletion import TOMBSTONES, clear_local, delete, is_covered
 from git_pliny.store.journal import journal_folder
@@ -51,6 +51,22 @@ def test_the_current_session_is_none_after_it_was_deleted(scratch: Scratch) -> N
     assert sessions.current_session(scratch.repository) == two
     delete(scratch.repository, two)
     assert read_symbolic(scratch.repository, sessions.CURRENT) is None
+
+
+def test_no_other_worktree_keeps_a_deleted_session_as_its_current_one(scratch: Scratch) -> None:
+    one = whole_session(scratch)
+    linked = []
+    for name in ("first", "second"):
+        scratch.git("worktree", "add", "-q", "--detach", name)
+        linked.append(Scratch(root=scratch.root / name, environ=scratch.environ).repository)
+    two = whole_session(scratch)
+    set_symbolic(linked[0], sessions.CURRENT, sessions.SESSIONS + one)
+    set_symbolic(linked[1], sessions.CURRENT, sessions.SESSIONS + two)
+    delete(scratch.repository, one)
+    assert [sessions.current_session(worktree) for worktree in (*linked, scratch.repository)] == [None, two, two]
+    delete(linked[0], two)
+    assert sessions.current_session(linked[1]) is None
+    assert sessions.current_session(scratch.repository) is None
 
 
 def test_a_session_that_is_held_is_not_deleted(scratch: Scratch) -> None:
