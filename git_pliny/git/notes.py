@@ -11,12 +11,15 @@ _HEX = frozenset(b"0123456789abcdef")
 
 
 def read_notes(reader: ObjectReader, tip: str, *, width: int) -> dict[str, str]:
-    """Annotated oid to the blob's oid; `width` is an oid's length in hexadecimal. What is no note is passed over."""
+    """Annotated oid to the blob's oid; `width` is an oid's length in hexadecimal. What is no note is passed over.
+
+    CorruptError where a tree is missing or corrupt.
+    """
     return dict(_walk(reader, f"{tip}^{{tree}}", b"", width))
 
 
 def _walk(reader: ObjectReader, tree: str, prefix: bytes, width: int) -> Iterator[tuple[str, str]]:
-    for name, entry in reader.tree(tree).items():
+    for name, entry in reader.tree(tree, needed=True).items():
         path = prefix + name
         if not _HEX.issuperset(name) or len(path) > width:
             continue

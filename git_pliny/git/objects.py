@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, NamedTuple, Self
 
-from git_pliny.errors import GitError
+from git_pliny.errors import CorruptError, GitError
 from git_pliny.git.repository import Repository
 
 MODE_TREE = 0o40000
 MODE_FILE = 0o100644
 MODE_EXECUTABLE = 0o100755
 MODE_LINK = 0o120000
+
+_FATAL = 128
+"""What git exits with when it dies of its own accord."""
 
 
 class StoredObject(NamedTuple):
@@ -57,7 +60,7 @@ class ObjectReader:
             process.wait()
 
     def read(self, name: str) -> StoredObject | None:
-        """The object that `name` (an oid, a ref, `<ref>:<path>`) stands for, or None where there is none."""
+        """The object that `name` (an oid, a ref, `<ref>:<path>`) stands for; None where none is, or it is corrupt."""
         if "\n" in name:
             return None
         stdin, stdout = self._pipes()
@@ -67,6 +70,8 @@ class ObjectReader:
             header = stdout.readline().split()
         except BrokenPipeError as error:
             raise self._died() from error
+        if not header and self._gave_up():
+            return None
         if not header:
             raise self._died()
         if len(header) < 3 or header[-1] in (b"missing", b"ambiguous"):  # noqa: PLR2004 - "<oid> <type> <size>"
@@ -82,9 +87,18 @@ class ObjectReader:
         found = self.read(name)
         return found.data if found and found.kind == "blob" else None
 
-    def tree(self, name: str) -> dict[bytes, TreeEntry]:
-        """A tree's entries by name; empty where the name is of no tree (or of a commit without one)."""
+    def resolve(self, name: str) -> str | None:
+        """The oid that `name` stands for, whether that object is here and whole or not; None where there is none."""
+        if (found := self.read(name)) is not None:
+            return found.oid
+        oid = self._repository.git("rev-parse", "-q", "--verify", name, accept=(0, 1, 128))
+        return oid.decode().strip() or None
+
+    def tree(self, name: str, *, needed: bool = False) -> dict[bytes, TreeEntry]:
+        """A tree's entries by name; where there is no such tree none, or a CorruptError if it is `needed`."""
         found = self.read(f"{name}^{{tree}}")
+        if found is None and needed:
+            raise CorruptError(f"a tree is missing or corrupt: {name}", hint="git fsck")
         if found is None or found.kind != "tree":
             return {}
         return dict(_tree_entries(found.data, len(found.oid) // 2))
@@ -104,6 +118,12 @@ class ObjectReader:
         if process.stdin is None or process.stdout is None:
             raise self._died()
         return process.stdin, process.stdout
+
+    def _gave_up(self) -> bool:
+        """Whether git ended because of an object that is corrupt; the next read starts another one."""
+        process = self._process
+        self.close()
+        return process is not None and process.returncode == _FATAL
 
     def _died(self) -> GitError:
         self.close()

@@ -74,13 +74,12 @@ class Flush:
 
     def _session(self) -> RefUpdate:
         ref = SESSIONS + self._state.id
-        known = self._reader.read(ref)
-        return RefUpdate(ref, self._writer.blob(encode_session(self._state.session())), known.oid if known else None)
+        known = self._reader.resolve(ref)
+        return RefUpdate(ref, self._writer.blob(encode_session(self._state.session())), known)
 
     def _artifacts(self, bounds: Bounds) -> RefUpdate:
         ref = ARTIFACTS + self._state.id
-        known = self._reader.read(ref)
-        tip = known.oid if known else None
+        tip = self._reader.resolve(ref)
         tree = ArtifactsTree(self._reader, tip)
         for line in self._pending:
             if line.entry.type == EventType.PLAN_CHANGE:

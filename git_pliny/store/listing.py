@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from git_pliny.errors import CorruptError
 from git_pliny.git.objects import ObjectReader
 from git_pliny.git.refs import list_refs
 from git_pliny.git.repository import Repository
@@ -54,8 +55,9 @@ def list_sessions(repository: Repository) -> list[Listed]:
         facts = _facts(repository, reader, blobs)
         found = {session: facts[oid] for session, oid in blobs.items() if oid in facts and facts[oid].id == session}
         for session in unsure | (blobs.keys() - found.keys()):
-            if lines := sessions.load_lines(repository, session, reader=reader):
-                found[session] = _listed(fold(session, lines).session())
+            with contextlib.suppress(CorruptError):  # its object, where there is one, is all that can be had
+                if lines := sessions.load_lines(repository, session, reader=reader):
+                    found[session] = _listed(fold(session, lines).session())
     return sorted(found.values(), key=lambda listed: (listed.created_at, listed.id))
 
 

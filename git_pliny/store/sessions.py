@@ -3,13 +3,14 @@
 Needs no dulwich: these are the commands that people type all day. Writing is `run`'s.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from git_pliny.errors import GitError, NotFoundError, PlinyError
+from git_pliny.errors import CorruptError, GitError, NotFoundError, PlinyError
 from git_pliny.git.notes import read_notes
 from git_pliny.git.objects import ObjectReader
 from git_pliny.git.refs import list_blobs, list_refs, read_symbolic
@@ -27,6 +28,7 @@ CURRENT = "PLINY_HEAD"
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SHOWN = 8
+_LONGEST_SHOWN = 80
 
 
 class NotedLines(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +70,12 @@ def resolve(repository: Repository, prefix: str | None) -> str:
         return found[0]
     if found:
         shown = ", ".join(sorted(name[:_SHOWN] for name in found)[:5])
-        raise PlinyError(f"'{prefix}' means {len(found)} sessions: {shown}", hint="git pliny session list")
-    raise NotFoundError(f"there is no session '{prefix}'", hint="git pliny session list")
+        raise PlinyError(f"'{_short(prefix)}' means {len(found)} sessions: {shown}", hint="git pliny session list")
+    raise NotFoundError(f"there is no session '{_short(prefix)}'", hint="git pliny session list")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…"
 
 
 def exists(repository: Repository, session: str) -> bool:
@@ -99,8 +105,9 @@ def load_all(repository: Repository) -> list[Session]:
     unsure.update(session for session, decoded in found.items() if decoded is None)
     with ObjectReader(repository) as reader:
         for session in unsure:
-            lines = load_lines(repository, session, reader=reader)
-            found[session] = fold(session, lines).session() if lines else None
+            with contextlib.suppress(CorruptError):  # its object, where there is one, is all that can be had
+                lines = load_lines(repository, session, reader=reader)
+                found[session] = fold(session, lines).session() if lines else None
     known = (session for session in found.values() if session is not None)
     return sorted(known, key=lambda session: (session.created_at, session.id))
 
@@ -127,16 +134,29 @@ def with_journals(repository: Repository) -> list[str]:
 
 
 def read_noted(repository: Repository, session: str, *, reader: ObjectReader | None = None) -> NotedLines:
-    """What the notes of a session hold now."""
+    """What the notes of a session hold now; CorruptError where git has lost any of it."""
     if reader is None:
         with ObjectReader(repository) as opened:
             return read_noted(repository, session, reader=opened)
-    tip = reader.read(NOTES + session)
+    tip = reader.resolve(NOTES + session)
     if tip is None:
         return NotedLines(tip=None, notes={}, lines=[])
-    notes = read_notes(reader, tip.oid, width=len(tip.oid))
-    blobs = (reader.blob(oid) or b"" for oid in dict.fromkeys(notes.values()))
-    return NotedLines(tip=tip.oid, notes=notes, lines=union(*(parse_lines(blob) for blob in blobs)))
+    try:
+        notes = read_notes(reader, tip, width=len(tip))
+        blobs = [_note(reader, oid) for oid in dict.fromkeys(notes.values())]
+    except CorruptError as error:
+        raise CorruptError(
+            f"the audit trail of session {session[:_SHOWN]} cannot be read: {error.message}",
+            hint="git fsck   (a clone that has the object can bring it back)",
+        ) from error
+    return NotedLines(tip=tip, notes=notes, lines=union(*(parse_lines(blob) for blob in blobs)))
+
+
+def _note(reader: ObjectReader, oid: str) -> bytes:
+    blob = reader.blob(oid)
+    if blob is None:
+        raise CorruptError(f"the note {oid} is missing or corrupt")
+    return blob
 
 
 def lock_path(repository: Repository, session: str) -> Path:

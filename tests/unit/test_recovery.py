@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -5,10 +6,11 @@ import pytest
 from scratch import Scratch
 from stores import ended, lone_run, new_session, plan_of, resumed, started
 
+from git_pliny.errors import CorruptError
 from git_pliny.git.refs import RefUpdate, update_refs
 from git_pliny.git.snapshot import capture
 from git_pliny.model.session import AgentStatus
-from git_pliny.store import journal, sessions
+from git_pliny.store import deletion, journal, listing, sessions
 from git_pliny.store.checkpoints import Occasion
 from git_pliny.store.run import Run
 
@@ -198,3 +200,49 @@ def test_capture_is_what_a_checkpoint_holds(scratch: Scratch) -> None:
     with new_session(scratch) as run:
         made, snapshot, _ = run.checkpoint(Occasion(name="mine"))
     assert scratch.git("rev-parse", f"{made.commit}^{{tree}}") == snapshot.tree == capture(scratch.repository).tree
+
+
+def lose(scratch: Scratch, name: str, *, corrupt: bool = False) -> None:
+    """Remove the file of a loose object, or spoil it."""
+    oid = scratch.git("rev-parse", name)
+    file = scratch.root / ".git" / "objects" / oid[:2] / oid[2:]
+    file.chmod(0o644)
+    file.write_bytes(b"spoilt") if corrupt else file.unlink()
+
+
+@pytest.mark.parametrize("corrupt", [False, True])
+def test_a_session_object_that_git_lost_is_written_anew(scratch: Scratch, *, corrupt: bool) -> None:
+    session = new(scratch)
+    lose(scratch, f"refs/pliny/sessions/{session}", corrupt=corrupt)
+    assert [found.name for found in sessions.load_all(scratch.repository)] == ["n"]
+    assert [found.name for found in listing.list_sessions(scratch.repository)] == ["n"]
+    with resumed(scratch, session) as (_, repairs):
+        assert [repair.data["kind"] for repair in repairs] == ["session"]
+    assert scratch.session()["name"] == "n"
+
+
+@pytest.mark.parametrize("lost", ["", "^{tree}", ":NOTE"])
+def test_a_trail_that_git_lost_a_part_of_is_never_written_over(scratch: Scratch, lost: str) -> None:
+    session = new(scratch)
+    with new_session(scratch, "other"):
+        pass
+    notes = f"refs/notes/pliny/{session}"
+    note = scratch.git("ls-tree", "-r", "--name-only", notes)
+    before = scratch.git("rev-parse", notes, f"refs/pliny/sessions/{session}")
+    lose(scratch, notes + lost.replace("NOTE", note))
+    with pytest.raises(CorruptError, match=f"audit trail of session {session[:8]} cannot be read"):
+        sessions.load(scratch.repository, session)
+    with pytest.raises(CorruptError), resumed(scratch, session):
+        pass
+    assert scratch.git("rev-parse", notes, f"refs/pliny/sessions/{session}") == before
+    for found in (sessions.load_all(scratch.repository), listing.list_sessions(scratch.repository)):
+        assert [one.name for one in found] == ["n", "other"]
+
+
+def test_a_session_with_a_lost_trail_can_be_deleted(scratch: Scratch) -> None:
+    session = new(scratch)
+    audit = scratch.session()["audit"]
+    lose(scratch, f"refs/notes/pliny/{session}")
+    deletion.delete(scratch.repository, session)
+    assert sessions.session_ids(scratch.repository) == []
+    assert json.loads(scratch.git("show", f"refs/pliny/tombstones/{session}"))["audit"] == audit
