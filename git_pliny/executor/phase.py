@@ -3,6 +3,7 @@
 All of it on the coordinator's thread. The end of one agent and the start of the next are written together: one sync.
 """
 
+import math
 from heapq import heappop, heappush
 
 from git_pliny.executor.attempt import Conclusion, conclude, end_data, error_data
@@ -20,8 +21,10 @@ from git_pliny.model.plan import Phase
 from git_pliny.model.settings import CheckpointWhen
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
 
-_INSTANT_S = 0.02
-_AHEAD = 8
+_HORIZON_S = 0.05
+_MOST_AHEAD = 16
+_SHORTEST_S = 0.001
+_LONGEST_LINGER_S = 0.02
 
 
 class PhaseLoop:
@@ -41,7 +44,7 @@ class PhaseLoop:
         self._jobs: dict[str, Job] = {}
         self._delayed: list[tuple[float, str]] = []
         self._retries: dict[str, int] = {}
-        self._brisk = False
+        self._usual_s = math.inf
         self.failed: list[str] = []
         self.interrupted: Interrupt | None = None
 
@@ -66,7 +69,7 @@ class PhaseLoop:
             self._desk.workers.submit(jobs)
             if not self._jobs and not self._delayed:
                 return
-            for report in self._desk.workers.next(self._patience()):
+            for report in self._desk.workers.next(self._patience(), linger_s=self._linger()):
                 if isinstance(report, Interrupt):
                     self._interrupt(report)
                 else:
@@ -75,14 +78,21 @@ class PhaseLoop:
     def _patience(self) -> float | None:
         return max(self._delayed[0][0] - self._desk.order.monotonic(), 0.0) if self._delayed else None
 
-    def _start(self) -> list[Job]:
-        """Jobs for what may start. While attempts are over in an instant, a few are handed over ahead of the slots.
+    def _linger(self) -> float:
+        """How long to wait for more than one report: as long as half of what is ahead keeps the slots busy."""
+        slots = self._desk.order.settings.execution.jobs
+        ahead = len(self._jobs) - slots
+        return min(ahead // 2 * self._usual_s / slots, _LONGEST_LINGER_S) if ahead > 1 else 0.0
 
-        So that no worker waits for a sync: the start of the next attempt is durable before the last one has ended.
+    def _start(self) -> list[Job]:
+        """Jobs for what may start: for the free slots, and ahead of them for those that will soon be free.
+
+        So that no slot waits for a sync, and one sync does for several attempts: the start of the next one is durable
+        before the last one has ended. Agents that take their time have none handed over ahead.
         """
         now = self._desk.order.monotonic()
-        ahead = _AHEAD if self._brisk else 0
-        free = self._desk.order.settings.execution.jobs + ahead - len(self._jobs)
+        slots = self._desk.order.settings.execution.jobs
+        free = slots + min(int(slots * _HORIZON_S / self._usual_s), _MOST_AHEAD) - len(self._jobs)
         jobs: list[Job] = []
         while len(jobs) < free:
             if self._delayed and self._delayed[0][0] <= now:
@@ -103,13 +113,18 @@ class PhaseLoop:
             self._schedule.dropped(name)
             return
         agent = report.job.attempt.agent
-        self._brisk = report.outcome.duration_s < _INSTANT_S
+        self._learn(report.outcome.duration_s)
         rules = self._desk.order.settings.error_handling.rules
         conclusion = conclude(report.outcome, agent, rules=rules, leftovers=report.job.leftovers, judges=self._judges)
         if conclusion.failure is None:
             self._succeed(report.job, conclusion)
         else:
             self._fail(report.job, conclusion, conclusion.failure)
+
+    def _learn(self, duration_s: float) -> None:
+        """Keep in mind how long attempts take of late."""
+        known = duration_s if math.isinf(self._usual_s) else self._usual_s
+        self._usual_s = max(known + (duration_s - known) / 4, _SHORTEST_S)
 
     def _succeed(self, job: Job, conclusion: Conclusion) -> None:
         name = job.attempt.agent.name

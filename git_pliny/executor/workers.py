@@ -1,5 +1,6 @@
 """The workers as the coordinator sees them: jobs go in; outcomes and interrupts come out, through one queue."""
 
+import time
 from collections.abc import Sequence
 from enum import Enum
 from queue import Empty, SimpleQueue
@@ -34,12 +35,16 @@ class Workers:
         self.interrupted = kind
         self._reports.put(kind)
 
-    def next(self, timeout_s: float | None) -> list[Finished | Interrupt]:
-        """What was reported, at least one report; nothing when the time is over first."""
+    def next(self, timeout_s: float | None, *, linger_s: float = 0.0) -> list[Finished | Interrupt]:
+        """What was reported, at least one report; nothing when the time is over first.
+
+        To linger after the first one is for who would rather have several at once.
+        """
         try:
             found = [self._reports.get(timeout=timeout_s)]
         except Empty:
             return []
+        time.sleep(linger_s)
         while not self._reports.empty():
             found.append(self._reports.get())
         return found
