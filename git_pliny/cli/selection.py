@@ -1,9 +1,10 @@
 """Names on the command line to agents of the plan: `--only` and `--rerun` take agents, `--only` phases as well."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from git_pliny.errors import ConfigError, NotFoundError
+from git_pliny.model import graph
 from git_pliny.model.fold import Fold
 from git_pliny.model.plan import Plan
 from git_pliny.model.visible import visible
@@ -32,10 +33,12 @@ def select_reruns(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def check_needs(plan: Plan, chosen: frozenset[str], state: Fold | None) -> None:
-    """Refuse a choice that leaves out what it needs and what is not done yet."""
+def check_needs(plan: Plan, chosen: frozenset[str], state: Fold | None, *, rerun: Iterable[str] = ()) -> None:
+    """Refuse a choice that leaves out what it needs and what is not done yet, or is to be run again."""
     done = {name for name, agent in state.agents.items() if agent.status.done} if state else set()
     done |= set(plan.manifest.completed) if plan.manifest else set()
+    again = set(rerun)
+    done -= again | graph.dependents({name: agent.needs for name, agent in plan.agents.items()}, again)
     for name in plan.agents:
         missing = [need for need in plan.agents[name].needs if need not in chosen and need not in done]
         if name in chosen and missing:

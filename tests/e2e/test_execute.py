@@ -321,6 +321,8 @@ def test_rerun_runs_an_agent_again_and_what_needs_it(scratch: Scratch) -> None:
     assert attempts(scratch) == {"a": 1, "d": 1, "b": 2, "c": 2}
     scratch.pliny("execute", "--rerun", "a", "--rerun", "d")
     assert attempts(scratch) == {"a": 2, "d": 2, "b": 3, "c": 3}
+    refused = scratch.pliny("execute", "--rerun", "a", "--only", "c", exits=1)
+    assert "agent c needs b, which has not completed" in refused.stderr
     near = scratch.pliny("execute", "--rerun", "aa", exits=1)
     assert "the plan has no agent 'aa'; did you mean 'a'?" in near.stderr
 
@@ -353,6 +355,7 @@ def test_unusual_names_of_agents_phases_and_sessions_work_everywhere(scratch: Sc
         (["--checkpoint", "never"], "--checkpoint"),
         (["one", "two"], "two"),
         (["--resume", "a task"], "a task text starts a new session"),
+        (["--session", "abc", "a task"], "a task text starts a new session"),
     ],
 )
 def test_a_wrong_command_line_exits_2_and_touches_nothing(scratch: Scratch, options: list[str], message: str) -> None:
