@@ -372,6 +372,10 @@ def test_execute_goes_on_with_the_current_session_while_it_is_unfinished(scratch
     assert scratch.session()["id"] == first
     assert (scratch.root / "log").read_text() == "a\n" * 3
     assert "there is no session 'zzz'" in scratch.pliny("execute", "--session", "zzz", exits=1).stderr
+    scratch.pliny("session", "archive", first)
+    assert f"session {first[:8]} is archived" in scratch.pliny("execute", "--session", first, exits=1).stderr
+    scratch.pliny("execute")
+    assert scratch.session()["id"] not in (first, second)
 
 
 def test_a_task_text_starts_a_session_of_that_name_and_reaches_the_agents(scratch: Scratch) -> None:
