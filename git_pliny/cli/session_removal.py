@@ -13,7 +13,6 @@ from git_pliny.errors import BusyError
 from git_pliny.git.repository import discover
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.events import render_time
-from git_pliny.model.fold import fold
 from git_pliny.store import leavings, listing, sessions
 from git_pliny.store.deletion import clear_local, delete
 
@@ -41,13 +40,13 @@ def delete_command(here: Invocation, *, session: Sessions, force: Force = False)
     is not deleted. At a terminal you are asked first.
     """
     repository = discover(here.cwd, here.environ)
+    known = {listed.id: listed.name for listed in listing.list_sessions(repository)}
     for name in session:
         found = sessions.resolve(repository, name)
-        state = fold(found, sessions.load_lines(repository, found))
-        what = f"session {render.short(found)} '{render.clip(state.name, 60)}'"
+        what = f"session {render.short(found)} '{render.clip(known.get(found, ''), 60)}'"
         if not force:
-            count = render.plural(len(state.checkpoints), "checkpoint")
-            confirm(here, f"delete {what} with its {count} and its audit trail?", hint="git pliny session list")
+            question = f"delete {what} with its checkpoints, audit trail and artifacts?"
+            confirm(here, question, hint="git pliny session list")
         delete(repository, found)
         messages.note(f"deleted {what}")
 

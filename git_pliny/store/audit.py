@@ -37,6 +37,7 @@ class Check(StrEnum):
     """What is checked, in this order."""
 
     LINES = "lines"
+    JOURNALS = "journals"
     CHAIN = "chain"
     SESSION = "session"
     CHECKPOINTS = "checkpoints"
@@ -125,17 +126,21 @@ def _remark(check: Check, message: str, *, run: str | None = None, seq: int | No
 
 
 def _bad_lines(evidence: Evidence) -> Iterator[Finding]:
-    for note in evidence.notes:
+    if evidence.notes is None:
+        yield _problem(Check.LINES, "git has lost the session's notes; a clone that has them can bring them back")
+    for note in evidence.notes or ():
+        if note.lost:
+            yield _problem(Check.LINES, f"git has lost the note on {note.commit[:_SHOWN]}; a clone can bring it back")
         for number in note.bad:
             yield _problem(Check.LINES, f"line {number} of the note on {note.commit[:_SHOWN]} is no entry")
     for found in evidence.journals:
         torn = found.text.torn
         if bad := found.text.bad - torn:
             message = f"{bad} of the lines in the journal of run {found.run} can't be read as entries"
-            yield _problem(Check.LINES, message, run=found.run)
+            yield _problem(Check.JOURNALS, message, run=found.run)
         elif torn and not found.alive:
             message = f"the last line in the journal of run {found.run} was cut off; the next run records that"
-            yield _remark(Check.LINES, message, run=found.run)
+            yield _remark(Check.JOURNALS, message, run=found.run)
 
 
 def _chains(session: str, lines: list[Line]) -> list[Finding]:
@@ -258,6 +263,6 @@ def _vouched(evidence: Evidence, lines: list[Line]) -> Iterator[Finding]:
 def _notes(evidence: Evidence, lines: list[Line]) -> Iterator[Finding]:
     made = {str(line.entry.data.get("commit")) for line in lines if line.entry.type == EventType.CHECKPOINT}
     known = made | {tag.commit for tag in evidence.tags}
-    for note in evidence.notes:
+    for note in evidence.notes or ():
         if note.commit not in known:
             yield _problem(Check.NOTES, f"there is a note on {note.commit[:_SHOWN]}, which is no checkpoint")

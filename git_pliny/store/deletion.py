@@ -18,7 +18,7 @@ from git_pliny.git.refs import RefMovedError, RefUpdate, delete_symbolic, list_r
 from git_pliny.git.repository import Repository
 from git_pliny.model.events import Line
 from git_pliny.model.fold import fold
-from git_pliny.model.session import AuditHead, as_json, decode_session, decode_session
+from git_pliny.model.session import AuditHead, as_json, decode_session
 from git_pliny.store import journal, locks, sessions
 
 TOMBSTONES = "refs/pliny/tombstones/"
@@ -119,13 +119,3 @@ def _reaches(end: str, seq: int) -> bool:
 def _write_tombstone(repository: Repository, session: str) -> str:
     text = as_json({"schema": 1, "id": session, "audit": _heads(repository, session)})
     return repository.git("hash-object", "-w", "--stdin", stdin=text, durable=True).decode().strip()
-
-
-def _heads(repository: Repository, session: str) -> AuditHead:
-    """The heads of the trail; where git has lost it, those that the session's object names, if that is here."""
-    try:
-        return fold(session, sessions.load_lines(repository, session)).session().audit
-    except CorruptError:
-        with ObjectReader(repository) as reader:
-            known = decode_session(reader.blob(sessions.SESSIONS + session) or b"")
-        return known.audit if known else AuditHead()

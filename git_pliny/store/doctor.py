@@ -13,8 +13,13 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
+from git_pliny.errors import CorruptError
+from git_pliny.git.objects import ObjectReader
 from git_pliny.git.refs import OURS, RefUpdate, delete_symbolic, list_refs, read_symbolic, update_refs
 from git_pliny.git.repository import Repository
+from git_pliny.model.events import EventType
+from git_pliny.model.fold import fold
+from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus
 from git_pliny.runners import leftovers
 from git_pliny.store import audit, journal, leavings, locks, sessions
@@ -150,14 +155,29 @@ class Doctor:
     def _trail(self, session: str, finding: audit.Finding, *, mendable: bool) -> Finding:
         level = Level.PROBLEM if finding.severity is audit.Severity.PROBLEM else Level.REMARK
         message = f"session {session[:8]}: {finding.message}"
-        if finding.check in (audit.Check.CHAIN, audit.Check.NOTES):
+        if finding.check in (audit.Check.LINES, audit.Check.CHAIN, audit.Check.NOTES):
             return Finding(level, message, f"git pliny audit view {session[:8]}")
         mend = partial(self._recover, session) if mendable else None
         return Finding(level, message, _FIX, mend)
 
     def _recover(self, session: str) -> None:
         with resume(self._repository, session, clock=self._clock, bounds=self._bounds):
-            pass
+            self._restore_checkpoints(session)
+
+    def _restore_checkpoints(self, session: str) -> None:
+        """Make the refs of checkpoints anew that are lost, where the tags that entries name are still here."""
+        lines = sessions.load_lines(self._repository, session)
+        known = {checkpoint.commit: name for name, checkpoint in fold(session, lines).checkpoints.items()}
+        there = {name for name, _ in sessions.checkpoint_refs(self._repository, session)}
+        made = [line.entry.data for line in lines if line.entry.type == EventType.CHECKPOINT]
+        with ObjectReader(self._repository) as reader:
+            for commit, tag in ((str(data.get("commit")), reader.read(str(data.get("tag")))) for data in made):
+                name = encode(known.get(commit, ""))
+                if commit not in known or name in there or tag is None or tag.kind != "tag":
+                    continue
+                found = reader.read(f"{tag.oid}^{{commit}}")
+                if found is not None and found.oid == commit:
+                    self._update(RefUpdate(f"{sessions.CHECKPOINTS}{session}/{name}", tag.oid, None))
 
     def _journals(self, session: str, *, busy: bool) -> Iterator[Finding]:
         folder = journal.journal_folder(self._repository.local, session)
@@ -171,7 +191,10 @@ class Doctor:
             )
 
     def _leftovers(self, session: str) -> Iterator[Finding]:
-        state = sessions.load(self._repository, session)
+        try:
+            state = fold(session, sessions.load_lines(self._repository, session))
+        except CorruptError:  # which is said of the trail already
+            return
         for agent, known in state.agents.items():
             folders = attempt_folders(self._repository, session, agent)
             if known.status is AgentStatus.RUNNING and folders:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from git_pliny.errors import CorruptError
 from git_pliny.git.notes import read_notes
 from git_pliny.git.objects import ObjectReader
 from git_pliny.git.repository import Repository
@@ -21,11 +22,12 @@ class JournalEvidence(NamedTuple):
 
 
 class NoteEvidence(NamedTuple):
-    """The note on one commit: its entries, and the numbers, from 1, of the lines that are none."""
+    """The note on one commit: its entries, and the numbers, from 1, of the lines that are none; `lost` by git."""
 
     commit: str
     lines: list[Line]
     bad: list[int]
+    lost: bool = False
 
 
 class TagEvidence(NamedTuple):
@@ -42,14 +44,15 @@ class Evidence(NamedTuple):
 
     session: str
     journals: list[JournalEvidence]
-    notes: list[NoteEvidence]
+    notes: list[NoteEvidence] | None
+    """None where git has lost the tree that names them."""
     blob: bytes | None
     tags: list[TagEvidence]
 
     @property
     def noted(self) -> list[Line]:
         """The entries in the notes, in the trail's order."""
-        return union(*(note.lines for note in self.notes))
+        return union(*(note.lines for note in self.notes or ()))
 
     @property
     def lines(self) -> list[Line]:
@@ -61,7 +64,7 @@ def collect(repository: Repository, session: str) -> Evidence:
     """Read journals before notes, since lines move from here to there."""
     with ObjectReader(repository) as reader:
         journals = list(_journals(repository, session))
-        notes = list(_notes(reader, session))
+        notes = _notes(reader, session)
         return Evidence(
             session=session,
             journals=journals,
@@ -77,15 +80,24 @@ def _journals(repository: Repository, session: str) -> Iterator[JournalEvidence]
         yield JournalEvidence(run=path.stem, text=text, alive=journal.is_alive(path))
 
 
-def _notes(reader: ObjectReader, session: str) -> Iterator[NoteEvidence]:
-    tip = reader.read(NOTES + session)
+def _notes(reader: ObjectReader, session: str) -> list[NoteEvidence] | None:
+    tip = reader.resolve(NOTES + session)
     if tip is None:
-        return
-    for commit, oid in read_notes(reader, tip.oid, width=len(tip.oid)).items():
-        parsed = [(raw, parse_line(raw)) for raw in (reader.blob(oid) or b"").split(b"\n")]
-        lines = [line for _, line in parsed if line is not None]
-        bad = [number for number, (raw, line) in enumerate(parsed, 1) if raw and line is None]
-        yield NoteEvidence(commit=commit, lines=lines, bad=bad)
+        return []
+    try:
+        notes = read_notes(reader, tip, width=len(tip))
+    except CorruptError:
+        return None
+    return [_note(commit, reader.blob(oid)) for commit, oid in notes.items()]
+
+
+def _note(commit: str, blob: bytes | None) -> NoteEvidence:
+    if blob is None:
+        return NoteEvidence(commit=commit, lines=[], bad=[], lost=True)
+    parsed = [(raw, parse_line(raw)) for raw in blob.split(b"\n")]
+    lines = [line for _, line in parsed if line is not None]
+    bad = [number for number, (raw, line) in enumerate(parsed, 1) if raw and line is None]
+    return NoteEvidence(commit=commit, lines=lines, bad=bad)
 
 
 def _tag(reader: ObjectReader, encoded: str, oid: str) -> TagEvidence:

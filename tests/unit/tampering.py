@@ -67,3 +67,17 @@ def drop(words: bytes) -> Edit:
 def replace(old: bytes, new: bytes) -> Edit:
     """Write other words into the lines."""
     return lambda lines: [line.replace(old, new) for line in lines]
+
+
+def lose(scratch: Scratch, name: str) -> None:
+    """Remove the object that a name stands for, as a disk might; the ref stays."""
+    oid = scratch.git("rev-parse", name)
+    (scratch.root / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+
+
+def spoil(scratch: Scratch, name: str) -> None:
+    """Write other bytes into the file of the object that a name stands for."""
+    oid = scratch.git("rev-parse", name)
+    file = scratch.root / ".git" / "objects" / oid[:2] / oid[2:]
+    file.chmod(0o644)
+    file.write_bytes(b"\x00" * file.stat().st_size)

@@ -1,13 +1,14 @@
 """A session verifies where its trail is whole, and every way to break it is found and told from what a kill leaves."""
 
 import threading
+from collections.abc import Callable
 from itertools import count
 
 import msgspec
 import pytest
 from scratch import Scratch
 from stores import clock, ended, lone_run, new_session, plan_of, resumed, started
-from tampering import HOSTILE, drop, edit_notes, put_blob, put_session, replace, whole_session
+from tampering import HOSTILE, drop, edit_notes, lose, put_blob, put_session, replace, spoil, whole_session
 
 from git_pliny.git.refs import RefUpdate, update_refs
 from git_pliny.model.events import Chain, Event, EventType
@@ -306,6 +307,29 @@ def test_entries_with_data_of_every_shape_verify(scratch: Scratch) -> None:
         for data in shapes:
             run.append(*(Event(type=kind, data=data) for kind in (EventType.CHECKPOINT, EventType.REPAIR)))
     assert verified(scratch, session).ok
+
+
+@pytest.mark.parametrize("harm", [lose, spoil])
+@pytest.mark.parametrize(
+    "what", ["{notes}", "{notes}^{{tree}}", "{session}", "{checkpoint}", "{checkpoint}^{{commit}}"]
+)
+def test_an_object_that_git_has_lost_is_a_problem(scratch: Scratch, what: str, harm: Callable[..., None]) -> None:
+    session = whole_session(scratch)
+    names = {
+        "notes": sessions.NOTES + session,
+        "session": sessions.SESSIONS + session,
+        "checkpoint": f"{sessions.CHECKPOINTS}{session}/p",
+    }
+    harm(scratch, what.format(**names))
+    assert not verified(scratch, session).ok
+
+
+def test_a_note_that_git_has_lost_is_named(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    commit = scratch.git("rev-parse", f"{sessions.CHECKPOINTS}{session}/p^{{commit}}")
+    lose(scratch, scratch.git("notes", f"--ref=pliny/{session}", "list", commit))
+    found = messages(verified(scratch, session))
+    assert found[0] == f"git has lost the note on {commit[:12]}; a clone can bring it back"
 
 
 def test_what_is_found_is_the_same_in_json(scratch: Scratch) -> None:

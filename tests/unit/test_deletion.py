@@ -2,11 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Callable
 
 import pytest
 from scratch import Scratch
 from stores import lone_run, new_session, started
-from tampering import HOSTILE, put_blob, put_session, whole_session
+from tampering import HOSTILE, lose, put_blob, put_session, spoil, whole_session
 
 from git_pliny.errors import BusyError, NotFoundError
 from git_pliny.git.refs import read_symbolic, set_symbolic
@@ -99,6 +100,15 @@ def test_a_session_whose_refs_hold_anything_can_be_deleted(scratch: Scratch) -> 
     scratch.git("update-ref", sessions.NOTES + session, "HEAD")
     delete(scratch.repository, session)
     assert refs_of(scratch, session) == [TOMBSTONES + session]
+
+
+@pytest.mark.parametrize("harm", [lose, spoil])
+def test_a_session_whose_trail_git_has_lost_can_be_deleted(scratch: Scratch, harm: Callable[..., None]) -> None:
+    session = whole_session(scratch)
+    heads = scratch.session()["audit"]
+    harm(scratch, sessions.NOTES + session)
+    delete(scratch.repository, session)
+    assert json.loads(scratch.git("cat-file", "blob", TOMBSTONES + session))["audit"] == heads
 
 
 def test_a_session_that_came_back_can_be_deleted_again(scratch: Scratch) -> None:

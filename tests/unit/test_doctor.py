@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scratch import Scratch
 from stores import BOUNDS, clock, ended, lone_run, new_session, plan_of, started
-from tampering import HOSTILE, drop, edit_notes, put_blob, put_session, whole_session
+from tampering import HOSTILE, drop, edit_notes, lose, put_blob, put_session, whole_session
 
 from git_pliny.errors import PlinyError
 from git_pliny.git.refs import set_symbolic
@@ -115,6 +115,41 @@ def test_a_broken_chain_is_a_problem_that_nothing_mends(scratch: Scratch) -> Non
     broken = [finding for finding in mend(scratch) if finding.level is Level.PROBLEM]
     assert broken[0].message.startswith(f"session {session[:8]}: entry 4 of run")
     assert broken[0].mend is None
+
+
+@pytest.mark.parametrize("name", [sessions.NOTES, sessions.SESSIONS])
+def test_objects_that_git_has_lost_are_a_problem_and_no_error(scratch: Scratch, name: str) -> None:
+    session = whole_session(scratch)
+    lose(scratch, name + session)
+    assert Level.PROBLEM in {finding.level for finding in examine(scratch)}
+
+
+def test_a_checkpoint_ref_that_was_removed_is_made_anew(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    refs = [f"{sessions.CHECKPOINTS}{session}/{name}" for name in ("start", "p")]
+    before = scratch.git("for-each-ref")
+    for ref in refs:
+        scratch.git("update-ref", "-d", ref)
+    assert len(examine(scratch)) == 2
+    assert mend(scratch) == []
+    assert scratch.git("for-each-ref", *refs) == "\n".join(
+        line for line in before.splitlines() if "checkpoints" in line
+    )
+
+
+def test_a_checkpoint_whose_tag_is_lost_remains_a_problem(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    ref = f"{sessions.CHECKPOINTS}{session}/p"
+    lose(scratch, ref)
+    (scratch.root / ".git" / ref).unlink()
+    assert [finding.message for finding in mend(scratch)] == [f"session {session[:8]}: checkpoint 'p' has no ref"]
+
+
+def test_a_session_ref_without_any_entry_is_a_problem_and_no_error(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    put_session(scratch, session, b"x")
+    scratch.git("update-ref", "-d", sessions.NOTES + session)
+    assert Level.PROBLEM in {finding.level for finding in examine(scratch)}
 
 
 def test_what_a_session_under_way_disagrees_in_is_left_to_it(scratch: Scratch) -> None:
