@@ -209,7 +209,9 @@ class Coordinator:
             and not checkpointed
         ):
             self._desk.checkpoint(Occasion(name=phase.name, kind=CheckpointKind.PHASE, phase=phase.name))
-        self._desk.note(EventType.PHASE_END, phase=phase.name, data={"status": "completed"})
+        whole = all(self._desk.run.state.agents[name].status.done for name in phase.agents)
+        data = {"status": "completed" if whole else "partial"}
+        self._desk.note(EventType.PHASE_END, phase=phase.name, data=data)
 
     def _limit(self) -> int | None:
         """How many iterations of a manifest may run; None where the plan is none, or goes round by a verdict."""
