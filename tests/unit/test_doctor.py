@@ -12,7 +12,7 @@ from tampering import HOSTILE, drop, edit_notes, lose, put_blob, put_session, wh
 
 from git_pliny.errors import PlinyError
 from git_pliny.git.refs import set_symbolic
-from git_pliny.runners.base import OUTPUT_NAME
+from git_pliny.runners.base import OUTPUT, beside
 from git_pliny.store import sessions
 from git_pliny.store.artifacts import AttemptPlace, attempt_folder
 from git_pliny.store.audit import verify
@@ -233,7 +233,7 @@ def test_a_process_of_an_attempt_that_was_cut_off_is_named(scratch: Scratch) -> 
         run.append(plan_of("a"), started("a"))
     folder = attempt_folder(scratch.repository, run.session, AttemptPlace("a", 1, run.id))
     folder.mkdir(parents=True)
-    with (folder / OUTPUT_NAME).open("w") as output:
+    with beside(folder, OUTPUT).open("w") as output:
         environ = {**scratch.environ, "PLINY_SESSION": run.session, "PLINY_AGENT": "a"}
         with subprocess.Popen(["sleep", "60"], stdout=output, env=environ, process_group=0) as process:
             found = examine(scratch)
