@@ -66,7 +66,8 @@ class Coordinator:
         if cut_off:
             self._keep_interrupted(cut_off)
         if state.plan is not None:
-            self._desk.note(EventType.SESSION_RESUME, data={"interrupted": cut_off} if cut_off else {})
+            data = {"session": self._desk.run.session, "interrupted": cut_off}
+            self._desk.note(EventType.SESSION_RESUME, data={key: value for key, value in data.items() if value})
         self._take_plan()
         self._desk.commit()
         self._missed_checkpoint()

@@ -35,7 +35,12 @@ def create(repository: Repository, desired: Desired, *, clock: Callable[[], int]
         run = Run(repository, session, clock=clock, bounds=bounds, new=True)
         with _closing(run):
             base = repository.head().oid
-            data: dict[str, Any] = {"name": desired.name, "framework": desired.framework, "base": base}
+            data: dict[str, Any] = {
+                "session": session,
+                "name": desired.name,
+                "framework": desired.framework,
+                "base": base,
+            }
             if desired.task:
                 data["task"] = desired.task
             run.append(Event(type=EventType.SESSION_START, data=data))

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from git_pliny.errors import NotFoundError, WouldOverwriteError
+from git_pliny.git.locks import break_stale_locks
 from git_pliny.git.restore import Restore, Target, apply_restore, check_restore, plan_restore
 from git_pliny.git.snapshot import Snapshot, capture
 from git_pliny.model.events import Event, EventType
@@ -22,6 +23,8 @@ from git_pliny.store.run import Run
 from git_pliny.store.sessions import load_lines
 
 _HINT = "git pliny checkpoint list"
+_GIT_ENDS_S = 5.0
+"""How long a git that outlived a killed rollback may take to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +66,12 @@ def plan_rollback(run: Run, checkpoint: CheckpointState, *, undo: bool = False) 
 
 def roll_back(run: Run, checkpoint: CheckpointState, *, keep_head: bool, undo: bool = False) -> Rollback:
     """Carry it out. WouldOverwriteError where something is in the way: then nothing has moved."""
+    break_stale_locks(run.repository, wait_s=_GIT_ENDS_S)
     made, snapshot, _ = run.checkpoint(Occasion(name="before-rollback", kind=CheckpointKind.BEFORE_ROLLBACK))
-    before = _first_before(run.state, checkpoint, undo=undo) or made.name
-    planned = _plan(run, checkpoint, snapshot, before, undo=undo)
+    first = _first_before(run.state, checkpoint, undo=undo)
+    begun_at = read_checkpoint(run.reader, run.state.checkpoints[first].commit).tree if first else None
+    before = first or made.name
+    planned = _plan(run, checkpoint, snapshot, before, undo=undo, begun_at=begun_at)
     check_restore(run.repository, planned.restore, keep_head=keep_head)
     begun = {
         "name": checkpoint.name,
@@ -115,13 +121,21 @@ def finish_interrupted(run: Run) -> Rollback | None:
     return roll_back(run, checkpoint, keep_head=begun.keep_head, undo=begun.undo)
 
 
-def _plan(run: Run, checkpoint: CheckpointState, snapshot: Snapshot, before: str | None, *, undo: bool) -> Rollback:
+def _plan(
+    run: Run,
+    checkpoint: CheckpointState,
+    snapshot: Snapshot,
+    before: str | None,
+    *,
+    undo: bool,
+    begun_at: str | None = None,
+) -> Rollback:
     stored = read_checkpoint(run.reader, checkpoint.commit)
     target = Target(tree=stored.tree, index_tree=stored.index_tree, head=stored.head)
     back = [ended.key for ended in run.state.counting_ends().values() if ended.ts > checkpoint.taken_at]
     return Rollback(
         checkpoint=checkpoint,
-        restore=plan_restore(run.repository, target=target, current=snapshot),
+        restore=plan_restore(run.repository, target=target, current=snapshot, begun_at=begun_at),
         set_back=tuple(back),
         restored=run.state.rollbacks[-1].set_back if undo and run.state.rollbacks else (),
         before=before,
