@@ -103,9 +103,12 @@ def _ways_on(order: Order, session: Session, resume: str) -> list[str]:
     return [*ways, f"hint: to the end: {resume} --continuous"] if plan.manifest else ways
 
 
-def show_plan(order: Order, state: Fold | None, *, as_json: bool) -> None:
-    """What an execution would do, phase by phase; nothing is run or written."""
-    rows = [row for phase in order.plan.phases for row in _rows(order, phase.name, phase.agents, state)]
+def show_plan(order: Order, state: Fold | None, *, changed: frozenset[str] = frozenset(), as_json: bool) -> None:
+    """What an execution would do, phase by phase; nothing is run or written.
+
+    `changed` are the agents that the session knows by another definition.
+    """
+    rows = [row for phase in order.plan.phases for row in _rows(order, phase.name, phase.agents, state, changed)]
     if as_json:
         output.data_json([dict(zip(("phase", "agent", "action", "needs", "run"), row, strict=True)) for row in rows])
         return
@@ -116,20 +119,24 @@ def show_plan(order: Order, state: Fold | None, *, as_json: bool) -> None:
 
 
 def _rows(
-    order: Order, phase: str, agents: tuple[str, ...], state: Fold | None
+    order: Order, phase: str, agents: tuple[str, ...], state: Fold | None, changed: frozenset[str]
 ) -> list[tuple[str, str, str, list[str], str]]:
     rows = []
     for name in agents:
         agent = order.plan.agents[name]
         command = agent.run if isinstance(agent.run, str) else " ".join(agent.run)
         shown = order.masking.mask_text(" ".join(command.split()))[:_WIDTH]
-        rows.append((phase, name, _action(order, name, state), list(agent.needs), shown))
+        rows.append((phase, name, _action(order, name, state, changed), list(agent.needs), shown))
     return rows
 
 
-def _action(order: Order, name: str, state: Fold | None) -> str:
+def _action(order: Order, name: str, state: Fold | None, changed: frozenset[str]) -> str:
     options, known = order.options, state.agents.get(name) if state else None
-    done = known.status.done if known else order.plan.manifest is not None and name in order.plan.manifest.completed
+    done = (
+        known.status.done and name not in changed
+        if known
+        else order.plan.manifest is not None and name in order.plan.manifest.completed
+    )
     if options.only is not None and name not in options.only:
         return "leave"
     needs = {name: agent.needs for name, agent in order.plan.agents.items()}

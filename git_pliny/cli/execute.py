@@ -27,7 +27,7 @@ from git_pliny.executor.options import Options, Order
 from git_pliny.executor.workers import Workers
 from git_pliny.git.process import without_local_variables
 from git_pliny.git.repository import Repository, discover
-from git_pliny.model.codec import encode_masked
+from git_pliny.model.codec import changed_agents, encode_masked
 from git_pliny.model.fold import Fold
 from git_pliny.model.settings import CheckpointWhen, Settings
 from git_pliny.plans.loading import LoadedPlan, load
@@ -151,10 +151,18 @@ def execute_command(
     bench = bench.for_plan(here, loaded.plan)
     order = _order(here, bench, asked, state, loaded, plan_file=plan_file)
     if dry_run:
-        show_plan(order, state, as_json=as_json)
+        show_plan(order, state, changed=_changed(bench, order, state), as_json=as_json)
         return
     ending, final = _execute(here, bench, order, asked, state, as_json=as_json)
     finish(here, order, ending, final, as_json=as_json)
+
+
+def _changed(bench: Workbench, order: Order, state: Fold | None) -> frozenset[str]:
+    """The agents that the session knows by another definition: those that completed run again."""
+    if state is None or state.plan is None:
+        return frozenset()
+    known = bench.repository.git("cat-file", "blob", state.plan, accept=(0, 128))
+    return frozenset(changed_agents(known, encode_masked(order.plan, bench.masker.mask_value)))
 
 
 def _remembered(repository: Repository, state: Fold | None) -> Path | None:

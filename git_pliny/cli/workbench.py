@@ -71,8 +71,8 @@ def open_workbench_anyway(here: Invocation) -> Workbench:
     try:
         return open_workbench(here)
     except PlanError as error:
+        settings = settings_over(here, {}, None, {}).settings  # refuses, too, where it is the user's own file
         messages.warning(f"{error.message}; going on without the settings in it")
-        settings = settings_over(here, {}, None, {}).settings
         masker = Masker(here.environ, settings.masking)
         return Workbench(repository=discover(here.cwd, here.environ), settings=settings, masker=masker)
 

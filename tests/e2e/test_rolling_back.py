@@ -238,3 +238,16 @@ def test_a_path_with_a_line_end_stays_one_line(scratch: Scratch) -> None:
     scratch.plan("agents: {a: {run: \"printf x > 'two\\nlines'\"}}")
     scratch.pliny("execute")
     assert scratch.pliny("rollback", "start", "--dry-run").stdout == "remove two\\nlines\n"
+
+
+def test_broken_settings_of_the_user_are_an_error_and_not_a_warning_first(ran: Scratch) -> None:
+    settings = ran.write("broken.toml", "x = [")
+    folder = Path(ran.environ["XDG_CONFIG_HOME"]) / "pliny"
+    folder.mkdir(parents=True)
+    settings.rename(folder / "config.toml")
+    try:
+        refused = ran.pliny("rollback", "start", exits=1)
+    finally:
+        (folder / "config.toml").unlink()
+    assert refused.stderr.count("config.toml") == 1
+    assert "going on" not in refused.stderr
