@@ -37,7 +37,8 @@ _FULL = re.compile(
     r"No space left on device|Disk quota exceeded|Read-only file system|Permission denied|insufficient permission"
     r"|File too large|unable to write"
 )
-_HELD = re.compile(r"Unable to create '([^']+\.lock)': File exists|cannot lock ref '([^']+)'.*File exists", re.DOTALL)
+_HELD = re.compile(r"Unable to create '(?P<file>[^']+)\.lock': File exists")
+_REF_HELD = re.compile(r"cannot lock ref '(?P<file>[^']+)'.*File exists", re.DOTALL)
 
 
 class GitKilledError(GitError):
@@ -96,8 +97,8 @@ def git_error(command: Sequence[str], returncode: int, stderr: bytes) -> GitErro
     words = stderr.decode("utf-8", "replace").strip()
     lines = [line for line in words.splitlines() if line.startswith(("fatal:", "error:"))] or words.splitlines()
     reason = "; ".join(dict.fromkeys(line.removeprefix("fatal: ").removeprefix("error: ") for line in lines[:3]))
-    if held := _HELD.search(words):
-        return LockHeldError(f"git found a lock held: {reason}", held[1] or f"{held[2]}.lock")
+    if held := _HELD.search(words) or _REF_HELD.search(words):
+        return LockHeldError(f"git found a lock held: {reason}", f"{held['file']}.lock")
     verb = next((word for word in command[1:] if not word.startswith("-") and "=" not in word), "git")
     message = f"git {verb} failed (exit {returncode}): {reason or 'it said nothing'}"
     if returncode < 0:

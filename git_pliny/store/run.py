@@ -215,14 +215,21 @@ class Run:
 
     def _refresh(self) -> None:
         """Make `state` the fold of what is noted now and of our own lines; cheap where nobody else wrote."""
-        tip = self.reader.read(NOTES + self.session)
+        tip = self.reader.resolve(NOTES + self.session)
+        if tip is None and self._noted.tip is not None:
+            self._bring_back()
         in_order = not self._pending or self._pending[-1].key >= self.state.last_key
-        if (tip.oid if tip else None) == self._noted.tip and in_order and not self._stale:
+        if tip == self._noted.tip and in_order and not self._stale:
             return
         self._stale = False
         noted = read_noted(self.repository, self.session, reader=self.reader)
         self._noted = Noted(noted.tip, noted.notes)
         self.state = fold(self.session, union(noted.lines, self._pending))
+
+    def _bring_back(self) -> None:
+        """Somebody deleted the notes' ref while we run: what it held is known, and the next flush makes it anew."""
+        self._noted = Noted(None, self._noted.notes)
+        self.append(Event(type=EventType.REPAIR, data={"kind": "notes", "reason": "the ref of the notes was gone"}))
 
     def _author(self) -> str:
         """The user's ident with our clock's time; of nobody in particular where git knows none."""

@@ -215,3 +215,21 @@ def test_a_session_that_cannot_be_begun_leaves_nothing_behind(
         pass
     assert sessions.session_ids(scratch.repository) == []
     assert scratch.git("for-each-ref", "refs/pliny") == ""
+
+
+def test_notes_whose_ref_is_deleted_while_a_run_goes_on_come_back_with_it(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a"), started("a"))
+        run.flush()
+        scratch.git("update-ref", "-d", f"refs/notes/pliny/{run.session}")
+        run.append(ended("a"))
+    noted = [line.entry.type for line in read_noted(scratch.repository, run.session).lines]
+    assert noted == ["session_start", "checkpoint", "plan_change", "agent_start", "agent_end", "repair"]
+    assert_refs_equal_the_trail(scratch, run.session)
+
+
+def test_a_session_ref_that_is_deleted_while_a_run_goes_on_comes_back_with_it(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        scratch.git("update-ref", "-d", f"refs/pliny/sessions/{run.session}")
+        run.append(plan_of("a"))
+    assert_refs_equal_the_trail(scratch, run.session)
