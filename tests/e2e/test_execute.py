@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 import pytest
 from scratch import Scratch
-from told import attempts, checkpoints, course, entries, noted, of_type, statuses
+from told import attempts, checkpoints, course, entries, noted, statuses
 
 COUNTING = """\
 touch "on/$PLINY_AGENT"
@@ -233,6 +232,40 @@ def test_a_checkpoint_holds_what_the_agents_wrote_and_leaves_status_as_it_is(scr
     assert '"type":"agent_end","phase":"work","agent":"a"' in log
 
 
+def test_plain_git_reads_a_session_and_its_gc_takes_nothing_of_it(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+        agents:
+          a: {run: "echo one > one.txt; echo printed", prompt: Do it., deliverables: [one.txt]}
+          b: {run: echo two > two.txt}
+        phases: [{name: research, agents: [a]}, {name: work, agents: [b]}]
+        """
+    )
+    scratch.pliny("execute")
+    session = scratch.session()["id"]
+    shown = [
+        ["show", "PLINY_HEAD"],
+        ["for-each-ref", "refs/pliny", "refs/notes"],
+        ["log", "--notes=pliny/*", "--raw", f"refs/pliny/checkpoints/{session}/work"],
+        ["diff", f"refs/pliny/checkpoints/{session}/research", f"refs/pliny/checkpoints/{session}/work"],
+        ["ls-tree", "-r", f"refs/pliny/artifacts/{session}"],
+        ["grep", "-h", "printed", f"refs/pliny/artifacts/{session}", "--", "outputs"],
+    ]
+    before = [scratch.git(*command) for command in shown]
+    assert "+two" in before[3]
+    names = [line.split("\t")[1].split("-")[0] for line in before[4].splitlines()]
+    assert names == ["deliverables/a/1", "outputs/a/1", "outputs/b/1", "plan.json", "prompts/a/1"]
+    scratch.git("pack-refs", "--all")
+    scratch.git("reflog", "expire", "--expire=now", "--all")
+    scratch.git("gc", "-q", "--prune=now")
+    assert [scratch.git(*command) for command in shown] == before
+    assert scratch.git("fsck", "--strict") == ""
+    scratch.pliny("audit", "verify")
+    scratch.pliny("rollback", "research")
+    scratch.pliny("execute")
+    assert attempts(scratch) == {"a": 1, "b": 2}
+
+
 def test_json_prints_every_entry_of_the_run_and_nothing_else(scratch: Scratch) -> None:
     scratch.plan("agents: {a: {run: 'echo noise; echo more >&2'}, b: {run: exit 1}, c: {run: 'true', needs: [b]}}")
     done = scratch.pliny("execute", "--json", exits=3)
@@ -253,80 +286,6 @@ def test_json_prints_every_entry_of_the_run_and_nothing_else(scratch: Scratch) -
     assert noted(scratch, session) == sorted([*done.stdout.splitlines(), *again.stdout.splitlines()])
 
 
-def test_dry_run_shows_the_plan_and_writes_nothing(scratch: Scratch) -> None:
-    scratch.plan("agents: {a: {run: touch a.txt}, b: {run: touch b.txt, needs: [a]}}")
-    before = everything(scratch.root)
-    done = scratch.pliny("execute", "--dry-run")
-    assert [line.split() for line in done.stdout.splitlines()[3:]] == [
-        ["main", "a", "run", "touch", "a.txt"],
-        ["main", "b", "run", "a", "touch", "b.txt"],
-    ]
-    assert everything(scratch.root) == before
-    scratch.pliny("execute", "--only", "a")
-    before = everything(scratch.root)
-    planned = json.loads(scratch.pliny("execute", "-n", "--json", "--framework", "rise", exits=1).stdout or "[]")
-    assert planned == []
-    planned = json.loads(scratch.pliny("execute", "-n", "--json").stdout)
-    assert [(row["agent"], row["action"]) for row in planned] == [("a", "skip"), ("b", "run")]
-    assert everything(scratch.root) == before
-
-
-def everything(root: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file below a folder, git's own included: when it was changed, and its bytes."""
-    return {
-        str(path.relative_to(root)): (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
-        for path in sorted(root.rglob("*"))
-    }
-
-
-def test_only_runs_the_named_agents_and_phases_with_needs_checked(scratch: Scratch) -> None:
-    scratch.plan(
-        """
-        agents: {a: {run: echo a >> log}, b: {run: echo b >> log, needs: [a]}, c: {run: echo c >> log}}
-        phases: [{name: one, agents: [a, c]}, {name: two, agents: [b]}]
-        """
-    )
-    refused = scratch.pliny("execute", "--only", "b", exits=1)
-    assert "error: agent b needs a, which has not completed\nhint: add --only a\n" in refused.stderr
-    near = scratch.pliny("execute", "--only", "twi", exits=1)
-    assert "no agent or phase 'twi'; did you mean 'two'?" in near.stderr
-    assert scratch.run("git", "show", "PLINY_HEAD").returncode != 0
-    done = scratch.pliny("execute", "--only", "a")
-    assert "paused: only a part of the plan was asked for" in done.stderr
-    assert scratch.session()["status"] == "paused"
-    scratch.pliny("execute", "--only", "two")
-    assert statuses(scratch) == {"a": "completed", "c": "pending", "b": "completed"}
-    scratch.pliny("execute")
-    assert (scratch.root / "log").read_text().split() == ["a", "b", "c"]
-    assert scratch.session()["status"] == "completed"
-
-
-def test_rerun_runs_an_agent_again_and_what_needs_it(scratch: Scratch) -> None:
-    scratch.plan(
-        """
-        agents:
-          a: {run: echo a >> log}
-          b: {run: echo b >> log, needs: [a]}
-          c: {run: echo c >> log, needs: [b]}
-          d: {run: echo d >> log}
-        phases: [{name: one, agents: [a, d]}, {name: two, agents: [b, c]}]
-        """
-    )
-    scratch.pliny("execute")
-    session = scratch.session()["id"]
-    told = entries(scratch.pliny("execute", "--rerun", "b", "--json"))
-    assert course(told, "agent_start") == ["agent_start b", "agent_start c"]
-    assert of_type(told, "agent_rerun")[0]["data"] == {"agents": ["b", "c"]}
-    assert scratch.session()["id"] == session
-    assert attempts(scratch) == {"a": 1, "d": 1, "b": 2, "c": 2}
-    scratch.pliny("execute", "--rerun", "a", "--rerun", "d")
-    assert attempts(scratch) == {"a": 2, "d": 2, "b": 3, "c": 3}
-    refused = scratch.pliny("execute", "--rerun", "a", "--only", "c", exits=1)
-    assert "agent c needs b, which has not completed" in refused.stderr
-    near = scratch.pliny("execute", "--rerun", "aa", exits=1)
-    assert "the plan has no agent 'aa'; did you mean 'a'?" in near.stderr
-
-
 def test_unusual_names_of_agents_phases_and_sessions_work_everywhere(scratch: Scratch) -> None:
     names = ["two words", "Größe/π", "a..b", "-x", ".hidden", "con", "n" * 200]
     agents = {name: {"run": f'printf %s "$PLINY_AGENT" > {number}.txt'} for number, name in enumerate(names)}
@@ -343,23 +302,3 @@ def test_unusual_names_of_agents_phases_and_sessions_work_everywhere(scratch: Sc
     assert "\x1b" not in scratch.pliny("session", "show").stdout
     scratch.pliny("rollback", "before-two words", "--dry-run")
     assert scratch.git("fsck", "--strict", "--no-dangling") == ""
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--parallel", "--sequential"], "--parallel and --sequential exclude each other"),
-        (["--iterations", "2", "--continuous"], "--iterations and --continuous exclude each other"),
-        (["--iterations", "0"], "--iterations"),
-        (["-j", "many"], "--jobs"),
-        (["--checkpoint", "never"], "--checkpoint"),
-        (["one", "two"], "two"),
-        (["--resume", "a task"], "a task text starts a new session"),
-        (["--session", "abc", "a task"], "a task text starts a new session"),
-    ],
-)
-def test_a_wrong_command_line_exits_2_and_touches_nothing(scratch: Scratch, options: list[str], message: str) -> None:
-    scratch.plan("agents: {a: {run: touch a.txt}}")
-    assert message in scratch.pliny("execute", *options, exits=2).stderr
-    assert not (scratch.root / "a.txt").exists()
-    assert scratch.git("for-each-ref", "refs/pliny") == ""
