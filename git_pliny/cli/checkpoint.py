@@ -100,7 +100,8 @@ def show_command(here: Invocation, *, name: Name, session: SessionOption = None,
     for title, value in _titled(here, made, trailers.get("Head", "")):
         output.fact(title, value)
     stat = f"--stat={min(here.width, 120)},{min(here.width, 120)},{_MOST_FILES}"
-    changes = opened.repository.git("diff", stat, before, made.commit, "--").decode("utf-8", "replace")
+    plain = ("--no-color", "--no-ext-diff", stat)
+    changes = opened.repository.git("diff", *plain, before, made.commit, "--").decode("utf-8", "replace")
     output.data(f"\n{changes.rstrip()}" if changes else "\nnothing changed")
     if told:
         output.data()
@@ -188,7 +189,8 @@ def _titled(here: Invocation, made: _Made, head: str) -> Iterator[tuple[str, str
             yield title, value
     oid, _, ref = head.partition(" ")
     if oid:
-        yield "HEAD", f"{ref.removeprefix('refs/heads/')} at {oid[:_COMMIT_SHOWN]}"
+        where = f"at {oid[:_COMMIT_SHOWN]}" if oid.strip("0") else "without a commit yet"
+        yield "HEAD", f"{ref.removeprefix('refs/heads/')} {where}"
 
 
 def _facts(opened: _Opened, made: _Made, before: str, head: str | None, told: Sequence[Line]) -> dict[str, object]:

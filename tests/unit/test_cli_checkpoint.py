@@ -212,6 +212,19 @@ def test_showing_one_of_a_repository_without_a_commit_tells_every_file(
         pass
     show_command(invocation(empty), name="start", as_json=True)
     assert printed_json(capsys)["changes"] == [{"path": "file", "change": "write"}]
+    show_command(invocation(empty), name="start")
+    assert "HEAD         main without a commit yet\n" in printed(capsys)
+
+
+def test_colours_that_the_user_always_wants_of_git_do_not_stand_in_what_is_shown(
+    scratch: Scratch, capsys: Capsys
+) -> None:
+    scratch.git("config", "color.ui", "always")
+    with new_session(scratch) as run:
+        scratch.write("new", "1\n")
+        run.checkpoint(Occasion(name="after", phase="p"))
+    show_command(invocation(scratch), name="after")
+    assert " new | 1 +\n" in printed(capsys)
 
 
 def test_showing_one_in_json_holds_the_entries_as_they_are(scratch: Scratch, capsys: Capsys) -> None:
