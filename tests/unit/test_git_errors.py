@@ -13,8 +13,7 @@ COMMAND = ("git", "-c", "a=b", "update-ref", "HEAD")
     [
         ("fatal: Unable to create '/r/.git/index.lock': File exists.\n\nAnother git process…", "/r/.git/index.lock"),
         (
-            "fatal: update_ref failed for ref 'HEAD': cannot lock ref 'HEAD': Unable to create "
-            "'/r/.git/refs/heads/main.lock': File exists.\n",
+            "fatal: cannot lock ref 'HEAD': Unable to create '/r/.git/refs/heads/main.lock': File exists.\n",
             "/r/.git/refs/heads/main.lock",
         ),
         ("error: cannot lock ref 'refs/pliny/x': File exists", "refs/pliny/x.lock"),
