@@ -14,7 +14,8 @@ import msgspec
 from git_pliny.model.plan import Agent
 from git_pliny.model.session import Tokens
 
-OUTPUT_NAME = "output.log"
+OUTPUT, RESULT, CONTEXT, PROMPT = ".log", ".result.json", ".context.md", ".prompt.md"
+"""What is added to the path of an attempt's folder for its other files: they lie beside it."""
 
 
 class Verdict(StrEnum):
@@ -37,7 +38,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     """The caller's whole environment; the runner adds to it, and takes nothing away."""
     folder: Path
-    """The attempt's own local folder; the runner creates it, and what it needs in it."""
+    """The attempt's own place on this machine; the runner creates it, and the files beside it that it needs."""
     timeout_s: float | None = None
     grace_s: float = 10.0
     """How long the process group has to end after TERM before it is killed."""
@@ -49,27 +50,32 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def output(self) -> Path:
         """What the agent wrote to standard output and standard error, in the order it came."""
-        return self.folder / OUTPUT_NAME
+        return beside(self.folder, OUTPUT)
 
     @property
     def result(self) -> Path:
         """`PLINY_RESULT`: where the agent may write JSON."""
-        return self.folder / "result.json"
+        return beside(self.folder, RESULT)
 
     @property
     def deliverables(self) -> Path:
         """`PLINY_DELIVERABLES`: the folder whose files are kept."""
-        return self.folder / "deliverables"
+        return self.folder
 
     @property
     def context_file(self) -> Path:
         """`PLINY_CONTEXT` where there is a context."""
-        return self.folder / "context.md"
+        return beside(self.folder, CONTEXT)
 
     @property
     def prompt_file(self) -> Path:
         """The prompt as the agent gets it on standard input, where there is one."""
-        return self.folder / "prompt.md"
+        return beside(self.folder, PROMPT)
+
+
+def beside(folder: Path, ending: str) -> Path:
+    """One of the files beside an attempt's folder."""
+    return Path(f"{folder}{ending}")
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from git_pliny.runners import leader, lineage, results
 from git_pliny.runners.alarm import AlarmClock
-from git_pliny.runners.base import Attempt, Outcome, Running
+from git_pliny.runners.base import CONTEXT, OUTPUT, RESULT, Attempt, Outcome, Running
 from git_pliny.runners.deliverables import collect
 from git_pliny.runners.process import Exit, ProcessGroup
 from git_pliny.runners.shell import direct_argv, shell_argv
 
-_EMPTY = Path(os.devnull)
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 _REPLACE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 _OWN = 0o600  # what agents print and are told may hold secrets, and is not masked here
@@ -76,15 +75,15 @@ def variables(attempt: Attempt) -> dict[str, str]:
     """
     return {
         **attempt.environ,
-        "PWD": str(attempt.root),  # the caller's may be another
+        "PWD": os.fspath(attempt.root),  # the caller's may be another
         **attempt.agent.env,
         "PLINY_SESSION": attempt.session,
         "PLINY_AGENT": attempt.agent.name,
         "PLINY_PHASE": attempt.phase,
         "PLINY_ATTEMPT": str(attempt.number),
-        "PLINY_CONTEXT": str(attempt.context_file) if attempt.context else os.devnull,
-        "PLINY_DELIVERABLES": str(attempt.deliverables),
-        "PLINY_RESULT": str(attempt.result),
+        "PLINY_CONTEXT": f"{attempt.folder}{CONTEXT}" if attempt.context else os.devnull,
+        "PLINY_DELIVERABLES": os.fspath(attempt.deliverables),
+        "PLINY_RESULT": f"{attempt.folder}{RESULT}",
         lineage.VARIABLE: lineage.extended(
             attempt.environ.get(lineage.VARIABLE, ""),
             session=attempt.session,
@@ -96,11 +95,10 @@ def variables(attempt: Attempt) -> dict[str, str]:
 
 
 def _spawn(attempt: Attempt, alarms: AlarmClock) -> ProcessGroup:
-    attempt.folder.mkdir(parents=True, exist_ok=True)
-    attempt.deliverables.mkdir(exist_ok=True)
+    _make_folder(attempt.deliverables)
     if attempt.context:
         _write(attempt.context_file, attempt.context)
-    with _opened(attempt.output, _APPEND) as output, _opened(_stdin(attempt), os.O_RDONLY) as stdin:
+    with _opened(f"{attempt.folder}{OUTPUT}", _APPEND) as output, _opened(_stdin(attempt), os.O_RDONLY) as stdin:
         launch = partial(
             ProcessGroup,
             cwd=attempt.root,
@@ -115,6 +113,13 @@ def _spawn(attempt: Attempt, alarms: AlarmClock) -> ProcessGroup:
         return _launch_line(run, launch) if isinstance(run, str) else launch(run)
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        os.mkdir(folder)  # noqa: PTH102 - all that is to be done, but for the first attempt of a session
+    except (FileNotFoundError, FileExistsError):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def _launch_line(line: str, launch: Callable[[Sequence[str]], ProcessGroup]) -> ProcessGroup:
     """Without a shell where it needs none; what can't be started so, the shell shall judge in its own words."""
     if words := direct_argv(line):
@@ -123,9 +128,9 @@ def _launch_line(line: str, launch: Callable[[Sequence[str]], ProcessGroup]) -> 
     return launch(shell_argv(line))
 
 
-def _stdin(attempt: Attempt) -> Path:
+def _stdin(attempt: Attempt) -> Path | str:
     if attempt.prompt is None:
-        return _EMPTY
+        return os.devnull
     _write(attempt.prompt_file, attempt.prompt)
     return attempt.prompt_file
 
@@ -136,7 +141,7 @@ def _write(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
+def _opened(path: Path | str, flags: int) -> Iterator[int]:
     descriptor = os.open(path, flags | os.O_CLOEXEC, _OWN)
     try:
         yield descriptor
@@ -156,7 +161,7 @@ def _refusal(error: OSError | ValueError, attempt: Attempt) -> Outcome:
 
 
 def _outcome(attempt: Attempt, ended: Exit) -> Outcome:
-    result, invalid = results.read_result(attempt.result)
+    result, invalid = results.read_result(f"{attempt.folder}{RESULT}")
     deliverables, missing = collect(declared=attempt.agent.deliverables, folder=attempt.deliverables, root=attempt.root)
     lost = ended.code is None and ended.signal is None
     return Outcome(
@@ -172,5 +177,5 @@ def _outcome(attempt: Attempt, ended: Exit) -> Outcome:
         invalid_result=invalid,
         missing_deliverables=missing,
         deliverables=deliverables,
-        output_size=results.size_of(attempt.output),
+        output_size=results.size_of(f"{attempt.folder}{OUTPUT}"),
     )

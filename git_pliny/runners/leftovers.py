@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from git_pliny.runners import lineage
-from git_pliny.runners.base import OUTPUT_NAME
+from git_pliny.runners.base import OUTPUT, beside
 from git_pliny.runners.leader import Leader, recorded
 from git_pliny.runners.machine import read_table
 from git_pliny.runners.process import POLITE, signal_group
@@ -80,7 +80,7 @@ class _Earlier:
         self._session = session
         self._agent = agent
         self._table = table
-        self._outputs = frozenset(os.path.realpath(folder / OUTPUT_NAME) for folder in folders)
+        self._outputs = frozenset(os.path.realpath(beside(folder, OUTPUT)) for folder in folders)
         known = [recorded(folder) for folder in folders]
         self._all_recorded = bool(known) and None not in known
         self._leaders = [leader for leader in known if leader and leader.is_of_this_machine]

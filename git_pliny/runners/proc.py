@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Collection
+from functools import partial
 
 from git_pliny.runners import lineage
 from git_pliny.runners.table import COMMAND_LIMIT, Process
@@ -10,6 +11,7 @@ from git_pliny.runners.table import COMMAND_LIMIT, Process
 _MARK = f"\0{lineage.VARIABLE}=".encode()
 _DEAD = (b"Z", b"X", b"x")
 _WRITING = os.O_WRONLY | os.O_RDWR
+_CHUNK = 65_536
 
 
 class ProcTable:
@@ -71,7 +73,12 @@ def _is_writing(pid: int, fd: str) -> bool:
 def _read(path: str) -> bytes:
     """The whole file; empty where the process is gone or somebody else's."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - in half the time, for hundreds of files
-            return file.read()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # in half the time of a file object, for hundreds
     except OSError:
         return b""
+    try:
+        return b"".join(iter(partial(os.read, descriptor, _CHUNK), b""))
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

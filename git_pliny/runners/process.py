@@ -5,7 +5,6 @@ What leaves the group (setsid, setpgid) is not ended here; `leftovers` finds it.
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ import msgspec
 
 from git_pliny.runners.alarm import Alarm, AlarmClock
 from git_pliny.runners.machine import read_table
+from git_pliny.runners.spawn import spawn
 
 POLITE = (signal.SIGTERM, signal.SIGCONT)
 """How a group is asked to end; what is stopped could not heed a TERM alone."""
@@ -64,7 +64,7 @@ class ProcessGroup:
         self._grace_s = grace_s
         self._lock = threading.Lock()
         """Held to signal the group, and to let go of the leader's number: what was let go is signalled no more."""
-        self._hurry = threading.Event()
+        self._is_hurried = False
         self._ended = self._timed_out = self._cancelled = False
         self._asked_at: float | None = None
         self._set_alarms: list[Alarm] = []
@@ -75,14 +75,11 @@ class ProcessGroup:
                 self._call_after(timeout_s, self._expire)
             self._started_at = time.monotonic()
             try:
-                self._process = subprocess.Popen(
-                    argv, cwd=cwd, env=env, stdin=stdin, stdout=output, stderr=output, process_group=0
-                )
+                self.pid = spawn(argv, cwd=cwd, env=env, stdin=stdin, output=output)
             except BaseException:
                 self._ended = True
                 self._clear_alarms()
                 raise
-            self.pid = self._process.pid
 
     def descriptor(self) -> int | None:
         """What becomes readable when the leader has ended, until it is reaped; None where the system has no such."""
@@ -121,7 +118,7 @@ class ProcessGroup:
     def cancel(self, *, now: bool = False) -> None:
         """End the group: TERM, and KILL after the grace; KILL at once if `now`. Returns at once, may be repeated."""
         if now:
-            self._hurry.set()
+            self._is_hurried = True
         with self._lock:
             if not self._is_over():
                 self._cancelled = True
@@ -171,7 +168,6 @@ class ProcessGroup:
                 self._ended = True
         with self._lock:
             self._ended = True
-        self._process.returncode = code or 0  # nothing is left to do for Popen
         return code
 
     def _end_rest(self) -> None:
@@ -180,9 +176,9 @@ class ProcessGroup:
             self._asked_at = time.monotonic()
             signal_group(self.pid, *POLITE)
         grace_left = self._asked_at + self._grace_s - time.monotonic()
-        if not _ends_within(self.pid, grace_left, self._hurry):
+        if not _ends_within(self.pid, grace_left, lambda: self._is_hurried):
             self._kill()
-            _ends_within(self.pid, _AFTER_KILL_S, threading.Event())
+            _ends_within(self.pid, _AFTER_KILL_S, lambda: False)
 
     def _close_descriptor(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
@@ -204,13 +200,13 @@ def signal_group(group: int, *signals: signal.Signals) -> None:
             os.killpg(group, number)
 
 
-def _ends_within(group: int, seconds: float, hurry: threading.Event) -> bool:
+def _ends_within(group: int, seconds: float, is_hurried: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + seconds
     pause = _SHORTEST_PAUSE_S
     while _is_alive(group):
-        if hurry.is_set() or time.monotonic() >= deadline:
+        if is_hurried() or time.monotonic() >= deadline:
             return False
-        hurry.wait(pause)
+        time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_S)
     return True
 

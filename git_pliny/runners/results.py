@@ -38,7 +38,7 @@ class _Written(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Written)
 
 
-def read_result(path: Path) -> tuple[Result | None, str | None]:
+def read_result(path: Path | str) -> tuple[Result | None, str | None]:
     """The result, or why what was written can't be used; neither where nothing was written."""
     try:
         raw = _read_regular(path)
@@ -69,7 +69,7 @@ def parse_result(raw: bytes) -> tuple[Result | None, str | None]:
     ), None
 
 
-def _read_regular(path: Path) -> bytes | None:
+def _read_regular(path: Path | str) -> bytes | None:
     """At most a byte more than the limit; None for a folder or a pipe. No link is followed, no pipe waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -78,10 +78,10 @@ def _read_regular(path: Path) -> bytes | None:
         os.close(descriptor)
 
 
-def size_of(path: Path) -> int:
+def size_of(path: Path | str) -> int:
     """How many bytes were written; 0 where the file is gone."""
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116 - no path is made for it
     except OSError:
         return 0
 

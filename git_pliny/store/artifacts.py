@@ -15,6 +15,7 @@ from git_pliny.git.repository import Repository
 from git_pliny.git.writer import ObjectWriter, TreeNode
 from git_pliny.model.events import EventType, Line
 from git_pliny.model.names import encode
+from git_pliny.runners.base import OUTPUT, PROMPT, beside
 
 _BATCH = 16 * 1024 * 1024
 _AT = "@"  # no encoded name contains it
@@ -56,13 +57,21 @@ class AttemptPlace(NamedTuple):
 
 
 def attempt_folder(repository: Repository, session: str, place: AttemptPlace) -> Path:
-    """Where an attempt's files lie on this machine."""
-    return repository.local / "output" / session / f"{encode(place.agent)}{_AT}{place.stem}"
+    """Where an attempt's files lie on this machine: its folder, beside which the others lie."""
+    return Path(f"{_outputs(repository, session)}/{encode(place.agent)}{_AT}{place.stem}")
 
 
 def attempt_folders(repository: Repository, session: str, agent: str) -> tuple[Path, ...]:
     """The folders of all attempts of an agent, of whatever run."""
-    return tuple((repository.local / "output" / session).glob(f"{encode(agent)}{_AT}*"))
+    start = f"{encode(agent)}{_AT}"
+    stems = (
+        path.name.removeprefix(start).partition(".")[0] for path in _outputs(repository, session).glob(f"{start}*")
+    )
+    return tuple(_outputs(repository, session) / f"{start}{stem}" for stem in dict.fromkeys(stems))
+
+
+def _outputs(repository: Repository, session: str) -> Path:
+    return repository.local / "output" / session
 
 
 def ended_attempts(lines: Iterable[Line]) -> Iterator[AttemptPlace]:
@@ -98,9 +107,7 @@ class ArtifactsTree:
         return self._root.write(writer)
 
     def collect(self, folder: Path, place: AttemptPlace, writer: ObjectWriter, bounds: Bounds) -> None:
-        """Take in an attempt's prompt, output and deliverables, as far as its folder still holds them."""
-        if not folder.is_dir():
-            return
+        """Take in an attempt's prompt, output and deliverables, as far as they are still there."""
         agent = encode(place.agent)
         for path, file, mode in _files(folder, agent, place.stem):
             data = bounded(file, bounds)
@@ -111,13 +118,14 @@ class ArtifactsTree:
 
 
 def _files(folder: Path, agent: str, stem: str) -> Iterator[tuple[tuple[str, ...], Path, int]]:
-    yield ("outputs", agent, f"{stem}.log"), folder / "output.log", MODE_FILE
-    yield ("prompts", agent, f"{stem}.md"), folder / "prompt.md", MODE_FILE
-    kept = folder / "deliverables"
-    for parent, _, names in os.walk(kept):
+    yield ("outputs", agent, f"{stem}.log"), beside(folder, OUTPUT), MODE_FILE
+    yield ("prompts", agent, f"{stem}.md"), beside(folder, PROMPT), MODE_FILE
+    if folder.is_symlink():  # put in place of ours
+        return
+    for parent, _, names in os.walk(folder):
         for name in sorted(names):
             file = Path(parent, name)
-            parts = [_component(part) for part in file.relative_to(kept).parts]
+            parts = [_component(part) for part in file.relative_to(folder).parts]
             yield ("deliverables", agent, stem, *parts), file, _mode(file)
 
 

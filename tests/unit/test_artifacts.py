@@ -7,22 +7,23 @@ from scratch import Scratch
 from stores import BOUNDS, ended, new_session, plan_of, started
 
 from git_pliny.masking import Masker
+from git_pliny.runners.base import OUTPUT, PROMPT, beside
 from git_pliny.store.artifacts import AttemptPlace, Bounds, attempt_folder, attempt_folders, bounded
 
 
 def attempt(scratch: Scratch, session: str, run: str) -> Path:
     folder = attempt_folder(scratch.repository, session, AttemptPlace("a", 1, run))
-    (folder / "deliverables" / "deep").mkdir(parents=True)
+    (folder / "deep").mkdir(parents=True)
     return folder
 
 
 def test_output_prompt_and_deliverables_of_an_ended_attempt_are_kept(scratch: Scratch) -> None:
     with new_session(scratch) as run:
         folder = attempt(scratch, run.session, run.id)
-        (folder / "output.log").write_text("out")
-        (folder / "prompt.md").write_text("ask")
-        (folder / "deliverables" / "deep" / "tool").write_text("x")
-        (folder / "deliverables" / "deep" / "tool").chmod(0o755)
+        beside(folder, OUTPUT).write_text("out")
+        beside(folder, PROMPT).write_text("ask")
+        (folder / "deep" / "tool").write_text("x")
+        (folder / "deep" / "tool").chmod(0o755)
         run.append(plan_of("a"), started("a"), ended("a"))
     listing = scratch.git("ls-tree", "-r", f"refs/pliny/artifacts/{run.session}").splitlines()
     assert [line.split("\t")[1] for line in listing] == [
@@ -38,7 +39,7 @@ def test_artifacts_of_earlier_flushes_stay(scratch: Scratch) -> None:
         for number in (1, 2):
             folder = attempt_folder(scratch.repository, run.session, AttemptPlace("a", number, run.id))
             folder.mkdir(parents=True)
-            (folder / "output.log").write_text(str(number))
+            beside(folder, OUTPUT).write_text(str(number))
             run.append(started("a", number), ended("a", number))
             run.flush()
         assert len(attempt_folders(scratch.repository, run.session, "a")) == 2
@@ -50,11 +51,11 @@ def test_deliverables_that_git_could_not_check_out_are_renamed_or_left(scratch: 
     with new_session(scratch) as run:
         folder = attempt(scratch, run.session, run.id)
         for name in (".git", "deep/.GIT"):
-            (folder / "deliverables" / name).mkdir()
-            (folder / "deliverables" / name / "config").write_text("hostile")
-        (folder / "deliverables" / "link").symlink_to("/etc/passwd")
-        os.mkfifo(folder / "deliverables" / "pipe")
-        (folder / "deliverables" / os.fsdecode(b"\xff name")).write_text("x")
+            (folder / name).mkdir()
+            (folder / name / "config").write_text("hostile")
+        (folder / "link").symlink_to("/etc/passwd")
+        os.mkfifo(folder / "pipe")
+        (folder / os.fsdecode(b"\xff name")).write_text("x")
         run.append(plan_of("a"), started("a"), ended("a"))
     names = scratch.git(
         "-c", "core.quotePath=true", "ls-tree", "-r", "--name-only", f"refs/pliny/artifacts/{run.session}"
@@ -65,6 +66,18 @@ def test_deliverables_that_git_could_not_check_out_are_renamed_or_left(scratch: 
     assert "pipe" not in names
     assert "\\377 name" in names
     scratch.git("fsck", "--strict")
+
+
+def test_a_link_in_place_of_the_deliverables_is_not_followed(scratch: Scratch, tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("secret")
+    with new_session(scratch) as run:
+        folder = attempt_folder(scratch.repository, run.session, AttemptPlace("a", 1, run.id))
+        folder.parent.mkdir(parents=True)
+        folder.symlink_to(tmp_path)
+        beside(folder, OUTPUT).write_text("out")
+        run.append(plan_of("a"), started("a"), ended("a"))
+    names = scratch.git("ls-tree", "-r", "--name-only", f"refs/pliny/artifacts/{run.session}")
+    assert names.split() == [f"outputs/a/1-{run.id}.log"]
 
 
 def test_a_small_output_is_stored_whole_and_a_large_one_as_head_and_tail(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from git_pliny.model.plan import Agent
-from git_pliny.runners.base import Attempt, Running
+from git_pliny.runners.base import OUTPUT, Attempt, Running, beside
 from git_pliny.runners.leader import recorded
 from git_pliny.runners.leftovers import Leftover, end_leftovers, find
 from git_pliny.runners.machine import read_table
@@ -157,7 +157,7 @@ def test_a_daemon_that_holds_the_output_is_found(lab: Lab) -> None:
 @has_proc
 def test_who_only_reads_the_output_is_not_taken_for_one(lab: Lab) -> None:
     lab.start("true").wait()
-    with subprocess.Popen(("tail", "-f", lab.folders[0] / "output.log")) as reader:
+    with subprocess.Popen(("tail", "-f", beside(lab.folders[0], OUTPUT))) as reader:
         eventually(lambda: "tail" in read_table().command(reader.pid))
         assert lab.find() == []
         reader.kill()
@@ -278,18 +278,18 @@ def test_a_record_that_is_none_is_no_error(lab: Lab, text: str) -> None:
 def test_neither_who_asks_nor_its_ancestors_are_found(lab: Lab) -> None:
     code = (
         "import os, pathlib; from git_pliny.runners.leftovers import find;"
-        f"print(find(session={lab.session!r}, agent='a', folders=[pathlib.Path(os.environ['PLINY_RESULT']).parent]))"
+        f"print(find(session={lab.session!r}, agent='a', folders=[pathlib.Path(os.environ['PLINY_DELIVERABLES'])]))"
     )
     (lab.folder / "ask.py").write_text(code)
     attempt = f"{sys.executable} ask.py; true"
     assert lab.start(attempt, environ={"PYTHONPATH": str(Path(__file__).parents[2])}).wait().exit_code == 0
-    assert (lab.folders[0] / "output.log").read_text() == "[]\n"
+    assert (beside(lab.folders[0], OUTPUT)).read_text() == "[]\n"
 
 
 def test_a_group_that_holds_who_asks_is_never_ended(lab: Lab) -> None:
     code = (
         "import os, pathlib; from git_pliny.runners.leftovers import end_leftovers, find;"
-        f"look = lambda: find(session={lab.session!r}, agent='a', folders=[pathlib.Path(os.environ['PLINY_RESULT']).parent]);"
+        f"look = lambda: find(session={lab.session!r}, agent='a', folders=[pathlib.Path(os.environ['PLINY_DELIVERABLES'])]);"
         "print([leftover.command for leftover in end_leftovers(look, grace_s=0, escape_s=0)])"
     )
     (lab.folder / "ask.py").write_text(code)
@@ -298,7 +298,7 @@ def test_a_group_that_holds_who_asks_is_never_ended(lab: Lab) -> None:
         environ={"PYTHONPATH": str(Path(__file__).parents[2])},
     ).wait()
     assert outcome.exit_code == 0
-    assert (lab.folders[0] / "output.log").read_text() == "['sleep 60']\n"
+    assert (beside(lab.folders[0], OUTPUT)).read_text() == "['sleep 60']\n"
     assert is_alive(lab.pid())
 
 
