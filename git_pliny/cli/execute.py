@@ -184,6 +184,8 @@ def _order(
         messages.warning(note)
     plan = loaded.plan
     chosen, rerun = select_agents(plan, asked.only) if asked.only else None, select_reruns(plan, asked.rerun)
+    if chosen is not None and (outside := [name for name in rerun if name not in chosen]):
+        raise UsageError(f"--only leaves out {outside[0]}, which --rerun asks for", hint=f"add --only {outside[0]}")
     if chosen is not None:
         check_needs(plan, chosen, state, rerun=rerun)
     check_context(plan, asked.context, root=bench.repository.root, done=state.completed if state else ())

@@ -12,6 +12,7 @@ from git_pliny.errors import UsageError
 from git_pliny.git.treediff import Kind
 from git_pliny.model.visible import visible
 from git_pliny.store import rollback, sessions
+from git_pliny.store.checkpoints import not_held
 from git_pliny.store.opening import resume
 
 Name = Annotated[
@@ -55,6 +56,8 @@ def rollback_command(
             done = rollback.plan_rollback(run, checkpoint, undo=undo)
         else:
             done = rollback.roll_back(run, checkpoint, keep_head=keep_head, undo=undo)
+    for text in not_held(done.restore.current):
+        messages.warning(text)
     if as_json:
         output.data_json(_facts(done))
         return

@@ -12,6 +12,7 @@ from git_pliny.errors import UsageError
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.session import SessionStatus
 from git_pliny.store import sessions
+from git_pliny.store.checkpoints import not_held
 from git_pliny.store.opening import Desired, create, make_current, resume
 
 Name = Annotated[str, argument(metavar="NAME", help="What the session is for, in words.", show_default=False)]
@@ -33,6 +34,8 @@ def start_command(here: Invocation, *, name: Name, as_json: Json = False) -> Non
     with create(bench.repository, desired, clock=bench.clock, bounds=bench.bounds) as run:
         if not here.environ.get(OUTER):
             make_current(bench.repository, run.session)
+    for text in not_held(run.snapshot) if run.snapshot else ():
+        messages.warning(text)
     if as_json:
         output.data_json(run.state.session())
     else:

@@ -62,6 +62,8 @@ class Coordinator:
 
     def _begin(self) -> None:
         state = self._desk.run.state
+        if self._desk.run.snapshot is not None:
+            self._desk.warn_of(self._desk.run.snapshot)
         cut_off = [name for name, agent in state.agents.items() if agent.status is AgentStatus.RUNNING]
         if cut_off:
             self._keep_interrupted(cut_off)

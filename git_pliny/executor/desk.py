@@ -6,9 +6,10 @@ from typing import Any
 from git_pliny.executor.options import Order
 from git_pliny.executor.progress import Reporter
 from git_pliny.executor.workers import Workers
+from git_pliny.git.snapshot import Snapshot
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.fold import CheckpointState
-from git_pliny.store.checkpoints import Occasion
+from git_pliny.store.checkpoints import Occasion, not_held
 from git_pliny.store.run import Run
 
 
@@ -47,11 +48,13 @@ class Desk:
         self.commit()
         made, snapshot, _ = self.run.checkpoint(occasion)
         self._tell()
-        for path in snapshot.dirty_nested:
-            self._warn_once(f"checkpoints do not hold the changes inside {path}: commit them there")
-        for path in snapshot.skipped_nested:
-            self._warn_once(f"checkpoints do not hold {path}, a repository without a commit")
+        self.warn_of(snapshot)
         return made
+
+    def warn_of(self, snapshot: Snapshot) -> None:
+        """Say what checkpoints do not hold, each once."""
+        for text in not_held(snapshot):
+            self._warn_once(text)
 
     def _warn_once(self, text: str) -> None:
         if text not in self._warned:

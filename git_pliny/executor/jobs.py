@@ -62,17 +62,24 @@ def _attempt(desk: Desk, phase: Phase, agent: Agent, number: int, context: str) 
     )
 
 
-def _clearing(desk: Desk, name: str) -> Callable[[], list[Leftover]]:
-    run, grace_s = desk.run, parse_duration(desk.order.settings.execution.grace)
+def _finding(desk: Desk, name: str) -> Callable[[], list[Leftover]]:
+    run = desk.run
 
     def find() -> list[Leftover]:
-        return leftovers.find(
-            session=run.session, agent=name, folders=attempt_folders(run.repository, run.session, name)
-        )
+        folders = attempt_folders(run.repository, run.session, name)
+        return leftovers.find(session=run.session, agent=name, folders=folders)
 
+    return find
+
+
+def _clearing(desk: Desk, name: str) -> Callable[[], list[Leftover]]:
+    find, grace_s = _finding(desk, name), parse_duration(desk.order.settings.execution.grace)
     return lambda: leftovers.end_leftovers(find, grace_s=grace_s)
 
 
 def clear_leftovers(desk: Desk, name: str) -> list[Leftover]:
     """End what an earlier attempt of an agent left running, and wait for it; gives what lives even so."""
+    if found := _finding(desk, name)():
+        pids = ", ".join(str(leftover.pid) for leftover in found[:10])
+        desk.reporter.warn(f"an earlier attempt of {name} left processes, which are waited for: {pids}")
     return _clearing(desk, name)()

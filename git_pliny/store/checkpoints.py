@@ -51,6 +51,13 @@ class StoredCheckpoint:
     head: Head
 
 
+def not_held(snapshot: Snapshot) -> list[str]:
+    """What checkpoints do not hold, in words: what lies inside nested repositories."""
+    dirty = [f"checkpoints do not hold the changes inside {path}: commit them there" for path in snapshot.dirty_nested]
+    empty = [f"checkpoints do not hold {path}, a repository without a commit" for path in snapshot.skipped_nested]
+    return dirty + empty
+
+
 def free_name(state: Fold, taken_refs: Iterable[str], occasion: Occasion) -> str:
     """The name the checkpoint gets: its own, or for an automatic one `<name>.2`, `.3`… where that is taken."""
     if not occasion.name:

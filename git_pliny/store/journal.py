@@ -35,7 +35,8 @@ class Journal:
             self._lock = locks.acquire(path, wait=True)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
         except (StorageError, OSError) as error:
-            raise StorageError(f"cannot write the journal {path}: {error}") from error
+            reason = error if isinstance(error, OSError) else error.__cause__
+            raise StorageError(f"cannot write the journal {path}: {_words(reason)}") from reason
         self._size = os.fstat(self._descriptor).st_size
 
     def append(self, lines: Sequence[Line]) -> None:
@@ -69,6 +70,10 @@ class Journal:
         else:
             self._lock.release()
         os.close(self._descriptor)
+
+
+def _words(reason: BaseException | None) -> str:
+    return str(getattr(reason, "strerror", None) or reason)
 
 
 def journal_folder(local: Path, session: str) -> Path:

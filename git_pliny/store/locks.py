@@ -34,10 +34,11 @@ class FileLock:
         self._descriptor: int | None = descriptor
 
     def describe(self, holder: dict[str, object]) -> None:
-        """Write who holds it."""
+        """Write who holds it; on a full disk it is held all the same."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, msgspec.json.encode(holder), 0)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, msgspec.json.encode(holder), 0)
 
     def release(self, *, remove: bool = False) -> None:
         """Let go; with `remove`, the file goes too, which is safe while it is held."""

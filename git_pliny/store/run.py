@@ -54,6 +54,8 @@ class Run:
         self._journal = journal.Journal(journal.journal_folder(repository.local, session) / f"{self.id}.jsonl")
         self._pending: list[Line] = []
         self._untold: list[Line] = []
+        self.snapshot: Snapshot | None = None
+        """The last one that this run has taken."""
         self._noted = Noted(None, {})
         self._stale = not new
         self.state = fold(session, known)
@@ -128,7 +130,7 @@ class Run:
     def checkpoint(self, occasion: checkpoints.Occasion) -> tuple[CheckpointState, Snapshot, Sequence[Line]]:
         """Snapshot the workspace, keep it as a checkpoint, record that, and flush; gives the entries as well."""
         taken_at = self.now()
-        snapshot = capture(self.repository)
+        self.snapshot = snapshot = capture(self.repository)
         with self._flushing():
             self._refresh()
             made, lines = self._keep(occasion, snapshot, taken_at)
