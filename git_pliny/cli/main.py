@@ -14,7 +14,17 @@ BUG = 70
 """EX_SOFTWARE of sysexits.h."""
 CLOSED_PIPE = 141
 """What a shell shows for a program that SIGPIPE ended, as it ends git when a pager is left early."""
-_ENVIRONMENT = {errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.ENOMEM, errno.ENOSPC, errno.EPERM, errno.EROFS}
+_ROOM = "make room (df -h), then type the same again"
+_RIGHT = "see who may write there (ls -ld), then type the same again"
+_ENVIRONMENT = {
+    errno.EACCES: _RIGHT,
+    errno.EDQUOT: _ROOM,
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENOMEM: "end other programs, then type the same again",
+    errno.ENOSPC: _ROOM,
+    errno.EPERM: _RIGHT,
+    errno.EROFS: "make it writable (mount), then type the same again",
+}
 
 
 def main() -> None:
@@ -42,7 +52,7 @@ def _outcome(arguments: list[str], program_name: str) -> int:
         sys.stdout.flush()
     except PlinyError as error:
         _settle_streams()
-        messages.error(error.message, hint=error.hint)
+        messages.error(error.message, hint=error.hint or _hint(error.__cause__))
         return error.exit_code
     except KeyboardInterrupt:
         messages.error("interrupted")
@@ -61,12 +71,17 @@ def _dispatch(arguments: list[str], program_name: str) -> int:
     return call.function(invocation.of_this_process(), **call.values) or 0
 
 
+def _hint(error: BaseException | None) -> str | None:
+    """What to do about something of the environment; None for anything else."""
+    return _ENVIRONMENT.get(error.errno or 0) if isinstance(error, OSError) else None
+
+
 def _unexpected(error: Exception) -> int:
     """A full disk or the like that nobody put into words, or a bug of ours."""
     _settle_streams()
-    if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
+    if (hint := _hint(error)) and isinstance(error, OSError):
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        messages.error(where + str(error.strerror).lower())
+        messages.error(where + str(error.strerror).lower(), hint=hint)
         return PlinyError.exit_code
     sys.__excepthook__(type(error), error, error.__traceback__)
     messages.error("this is a bug in git-pliny; please report it with the lines above", hint="git pliny --version")

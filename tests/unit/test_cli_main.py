@@ -17,7 +17,7 @@ from git_pliny.cli import messages, output
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.main import run
-from git_pliny.errors import AgentFailedError, InterruptedRunError, NotFoundError
+from git_pliny.errors import AgentFailedError, InterruptedRunError, NotFoundError, StorageError
 
 Act = Callable[[Invocation], int | None]
 Register = Callable[[Act], None]
@@ -174,7 +174,19 @@ def test_an_interrupt_exits_with_130(status_is: Register) -> None:
 def test_a_full_disk_is_said_in_a_sentence(status_is: Register, capsys: pytest.CaptureFixture[str]) -> None:
     status_is(raising(OSError(errno.ENOSPC, "No space left on device", "/mnt/x")))
     assert call("status") == 1
-    assert capsys.readouterr().err == "error: /mnt/x: no space left on device\n"
+    text = capsys.readouterr().err
+    assert text.startswith("error: /mnt/x: no space left on device\nhint: make room")
+
+
+def test_an_error_that_the_disk_caused_says_what_to_do_about_the_disk(
+    status_is: Register, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(here: Invocation) -> None:
+        raise StorageError("cannot write the journal") from OSError(errno.ENOSPC, "No space left on device")
+
+    status_is(full)
+    assert call("status") == 1
+    assert capsys.readouterr().err.startswith("error: cannot write the journal\nhint: make room")
 
 
 def test_no_permission_without_a_file_is_said_in_a_sentence(
@@ -182,7 +194,7 @@ def test_no_permission_without_a_file_is_said_in_a_sentence(
 ) -> None:
     status_is(raising(PermissionError(errno.EACCES, "Permission denied")))
     assert call("status") == 1
-    assert capsys.readouterr().err == "error: permission denied\n"
+    assert capsys.readouterr().err.startswith("error: permission denied\nhint: see who may write there")
 
 
 @pytest.mark.parametrize("error", [ValueError("what?"), OSError(errno.EINVAL, "Invalid argument")])
@@ -318,7 +330,7 @@ def test_a_reader_that_leaves_early_ends_the_program_quietly() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device /dev/full")
 def test_output_that_cannot_be_written_is_an_error() -> None:
     with Path("/dev/full").open("w") as full, process("-h", stdout=full) as running:
-        assert running.communicate()[1] == b"error: no space left on device\n"
+        assert running.communicate()[1].startswith(b"error: no space left on device\nhint: make room")
     assert running.returncode == 1
 
 

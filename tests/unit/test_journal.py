@@ -72,8 +72,9 @@ def test_a_full_disk_leaves_nothing_of_the_entries_and_says_so(path: Path) -> No
 
 def test_a_journal_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot write the journal"):
+    with pytest.raises(StorageError, match=r"cannot write the journal .*x\.jsonl: File exists") as raised:
         journal.Journal(tmp_path / "file" / "x.jsonl")
+    assert isinstance(raised.value.__cause__, OSError)
 
 
 def test_a_journal_is_never_unlocked_where_a_recovery_would_remove_it(
