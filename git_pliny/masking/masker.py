@@ -6,7 +6,7 @@ whole. Not guaranteed: a secret that is split, compressed or encrypted, or re-en
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -87,13 +87,7 @@ class Masker:
 
     def mask_value(self, value: object) -> object:
         """The same value as JSON has it, with every text in it masked, keys too."""
-        if isinstance(value, str):
-            return self.mask_text(value)
-        if isinstance(value, Mapping):
-            return {self.mask_value(key): self.mask_value(each) for key, each in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.mask_value(each) for each in value]
-        return value
+        return _mask_value(value, cache(self.mask_text))
 
     def kinds(self, data: bytes) -> Counter[str]:
         """How often which kind would be masked in `data`."""
@@ -140,6 +134,16 @@ class Masker:
             found = (match.span(group) for match in pattern.finditer(data))
             spans += [Span(start, len(_RANKS) + 2, end, "pattern") for start, end in found if start < end]
         return spans
+
+
+def _mask_value(value: object, mask_text: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, Mapping):
+        return {_mask_value(key, mask_text): _mask_value(each, mask_text) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mask_value(each, mask_text) for each in value]
+    return value
 
 
 class _Replacing:
@@ -212,10 +216,10 @@ _LEAD_TO_CORE = 40
 def _tokens(data: bytes) -> Iterator[Span]:
     """Matches of `TOKENS`. Most text is done with after a look for 20 token characters in a row, at memory speed."""
     shape = data.translate(_SHAPE)
-    leads, by_lead = _leads()
     done = 0
     run = shape.find(_RUN)
     while run >= 0:
+        leads, by_lead = _leads()
         end = shape.find(b" ", run + len(_RUN))
         end = len(data) if end < 0 else end
         at = max(done, run - _LEAD_TO_CORE)
