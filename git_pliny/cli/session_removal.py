@@ -14,7 +14,7 @@ from git_pliny.git.repository import discover
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.events import render_time
 from git_pliny.store import leavings, listing, sessions
-from git_pliny.store.deletion import clear_local, delete
+from git_pliny.store.deletion import clear_local, delete, half_deleted
 
 Sessions = Annotated[
     list[str],
@@ -78,6 +78,8 @@ def prune_command(
         pruned.append(listed)
         messages.note(f"{'would delete' if dry_run else 'deleted'} session {render.short(listed.id)}: {listed.name}")
     if not dry_run:
+        for half in half_deleted(bench.repository):
+            delete(bench.repository, half)
         for gone in leavings.gone_sessions(bench.repository):
             clear_local(bench.repository, gone)
     if as_json:

@@ -21,6 +21,7 @@ from git_pliny.model.fold import Fold, fold
 from git_pliny.model.names import encode
 from git_pliny.model.session import encode_session
 from git_pliny.store import journal, sessions
+from git_pliny.store.deletion import is_half_deleted
 from git_pliny.store.evidence import Evidence, TagEvidence, collect
 
 _LOOKS = 10
@@ -89,7 +90,12 @@ def verify(repository: Repository, session: str) -> Report:
         if report.ok or not (writing or _is_being_written(repository, session)):
             break
         time.sleep(_PAUSE_S)
-    return report
+    return report if report.ok or not is_half_deleted(repository, session) else _half_deleted(report)
+
+
+def _half_deleted(report: Report) -> Report:
+    message = "the session was deleted, and a kill left a part of it"
+    return msgspec.structs.replace(report, findings=[_problem(Check.SESSION, message)])
 
 
 def _is_being_written(repository: Repository, session: str) -> bool:

@@ -14,7 +14,8 @@ import msgspec
 
 from git_pliny.errors import BusyError, CorruptError, GitError, NotFoundError
 from git_pliny.git.objects import ObjectReader
-from git_pliny.git.refs import RefMovedError, RefUpdate, delete_symbolic, list_refs, read_symbolic, update_refs
+from git_pliny.git.refs import RefMovedError, RefUpdate, delete_symbolic, list_refs, read_symbolic
+from git_pliny.git.removal import remove_refs
 from git_pliny.git.repository import Repository
 from git_pliny.model.events import Line
 from git_pliny.model.fold import fold
@@ -85,7 +86,7 @@ def _delete_refs(repository: Repository, session: str) -> None:
         made = RefUpdate(tombstone, _write_tombstone(repository, session), known.pop(tombstone, None))
         gone = [RefUpdate(name, None, oid) for name, oid in known.items()]
         with contextlib.suppress(RefMovedError):
-            update_refs(repository, [*gone, made], message="pliny session delete")
+            remove_refs(repository, [*gone, made], message="pliny session delete")
             return
     raise GitError(f"the refs of session {session[:8]} keep moving", hint="git pliny doctor")
 
@@ -110,6 +111,21 @@ def is_covered(repository: Repository, session: str, lines: Iterable[Line]) -> b
         return False
     ends = {run: head.partition(":")[0] for run, head in heads.items()}
     return all(_reaches(ends.get(line.entry.run, ""), line.entry.seq) for line in lines)
+
+
+def half_deleted(repository: Repository) -> list[str]:
+    """The sessions whose deletion a kill cut off: what is left of them is what a tombstone says was deleted."""
+    refs = list_refs(repository, TOMBSTONES, sessions.SESSIONS, sessions.NOTES)
+    stones = {ref.name.removeprefix(TOMBSTONES) for ref in refs}
+    left = {ref.name.rpartition("/")[2] for ref in refs if not ref.name.startswith(TOMBSTONES)}
+    return sorted(session for session in left & stones if is_half_deleted(repository, session))
+
+
+def is_half_deleted(repository: Repository, session: str) -> bool:
+    """Whether a session is one of those."""
+    with contextlib.suppress(CorruptError):
+        return is_covered(repository, session, sessions.load_lines(repository, session))
+    return False
 
 
 def _reaches(end: str, seq: int) -> bool:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from git_pliny.errors import CorruptError
 from git_pliny.git.objects import ObjectReader
-from git_pliny.git.refs import OURS, RefUpdate, delete_symbolic, list_refs, read_symbolic, update_refs
+from git_pliny.git.refs import OURS, RefUpdate, delete_symbolic, list_refs, read_symbolic
+from git_pliny.git.removal import remove_refs
 from git_pliny.git.repository import Repository
 from git_pliny.model.events import EventType
 from git_pliny.model.fold import fold
@@ -23,8 +24,8 @@ from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus
 from git_pliny.runners import leftovers
 from git_pliny.store import audit, journal, leavings, locks, sessions
-from git_pliny.store.artifacts import Bounds, attempt_folders
-from git_pliny.store.deletion import TOMBSTONES, clear_local
+from git_pliny.store.artifacts import Bounds, attempt_folders, outputs_folder
+from git_pliny.store.deletion import TOMBSTONES, clear_local, delete, half_deleted
 from git_pliny.store.opening import resume
 
 _STALE_S = 60.0
@@ -68,8 +69,13 @@ class Doctor:
         yield from self._current()
         yield from self._refs()
         yield from self._gone()
+        half = half_deleted(self._repository)
+        for session in half:
+            message = f"session {session[:8]} was deleted, and a kill left a part of it"
+            yield Finding(Level.PROBLEM, message, _FIX, partial(self._delete, session))
         for session in self._sessions():
-            yield from self._session(session)
+            if session not in half:
+                yield from self._session(session)
 
     def _sessions(self) -> list[str]:
         noted = (ref.name.removeprefix(sessions.NOTES) for ref in list_refs(self._repository, sessions.NOTES))
@@ -96,6 +102,10 @@ class Doctor:
             if _age(path) > _STALE_S:
                 message = f"a killed git left the lock {path.relative_to(common)}"
                 yield Finding(Level.PROBLEM, message, _FIX, partial(path.unlink))
+        for path in (common / "packed-refs.lock", self._repository.git_dir / "index.lock"):
+            if _age(path) > _STALE_S:
+                hint = f"if no git runs here: rm {quote(str(path))}"
+                yield Finding(Level.PROBLEM, f"a git holds {path.name}, or was killed and left it", hint)
 
     def _current(self) -> Iterator[Finding]:
         target = read_symbolic(self._repository, sessions.CURRENT)
@@ -131,12 +141,18 @@ class Doctor:
                 yield Finding(Level.PROBLEM, message, f"git update-ref -d {quote(ref.name)}")
 
     def _update(self, *updates: RefUpdate) -> None:
-        update_refs(self._repository, updates, message="pliny doctor")
+        remove_refs(self._repository, updates, message="pliny doctor")
 
     def _gone(self) -> Iterator[Finding]:
         for session in leavings.gone_sessions(self._repository):
             message = f"session {session[:8]} is gone, and files of it are still in {self._repository.local}"
-            yield Finding(Level.REMARK, message, _FIX, partial(clear_local, self._repository, session))
+            yield Finding(Level.REMARK, message, _FIX, partial(self._clear, session))
+
+    def _clear(self, session: str) -> None:
+        clear_local(self._repository, session)
+
+    def _delete(self, session: str) -> None:
+        delete(self._repository, session)
 
     def _session(self, session: str) -> Iterator[Finding]:
         name = f"session {session[:8]}"
@@ -196,7 +212,7 @@ class Doctor:
         except CorruptError:  # which is said of the trail already
             return
         for agent, known in state.agents.items():
-            folders = attempt_folders(self._repository, session, agent)
+            folders = attempt_folders(outputs_folder(self._repository, session), agent)
             if known.status is AgentStatus.RUNNING and folders:
                 for left in leftovers.find(session=session, agent=agent, folders=folders):
                     message = f"session {session[:8]}: process {left.pid} of agent {agent} still lives: {left.command}"

@@ -7,6 +7,7 @@ from stores import ended, new_session, plan_of, started
 
 from git_pliny.store import sessions
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
+from git_pliny.store.deletion import delete
 
 Edit = Callable[[list[bytes]], list[bytes]]
 
@@ -81,3 +82,13 @@ def spoil(scratch: Scratch, name: str) -> None:
     file = scratch.root / ".git" / "objects" / oid[:2] / oid[2:]
     file.chmod(0o644)
     file.write_bytes(b"\x00" * file.stat().st_size)
+
+
+def half_deleted_session(scratch: Scratch) -> str:
+    """A session whose deletion a kill cut off: its tombstone is there, and all its refs but that of the notes."""
+    session = whole_session(scratch)
+    kept = [line.split() for line in scratch.git("for-each-ref", "refs/pliny").splitlines()]
+    delete(scratch.repository, session)
+    for oid, _, name in kept:
+        scratch.git("update-ref", name, oid)
+    return session

@@ -8,7 +8,18 @@ import msgspec
 import pytest
 from scratch import Scratch
 from stores import clock, ended, lone_run, new_session, plan_of, resumed, started
-from tampering import HOSTILE, drop, edit_notes, lose, put_blob, put_session, replace, spoil, whole_session
+from tampering import (
+    HOSTILE,
+    drop,
+    edit_notes,
+    half_deleted_session,
+    lose,
+    put_blob,
+    put_session,
+    replace,
+    spoil,
+    whole_session,
+)
 
 from git_pliny.git.refs import RefUpdate, update_refs
 from git_pliny.model.events import Chain, Event, EventType
@@ -330,6 +341,11 @@ def test_a_note_that_git_has_lost_is_named(scratch: Scratch) -> None:
     lose(scratch, scratch.git("notes", f"--ref=pliny/{session}", "list", commit))
     found = messages(verified(scratch, session))
     assert found[0] == f"git has lost the note on {commit[:12]}; a clone can bring it back"
+
+
+def test_a_session_whose_deletion_a_kill_cut_off_is_said_to_be_just_that(scratch: Scratch) -> None:
+    session = half_deleted_session(scratch)
+    assert messages(verified(scratch, session)) == ["the session was deleted, and a kill left a part of it"]
 
 
 def test_what_is_found_is_the_same_in_json(scratch: Scratch) -> None:

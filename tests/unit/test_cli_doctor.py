@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from looking import invocation, on_terminal, printed, printed_json
 from scratch import Scratch
-from tampering import HOSTILE, drop, edit_notes, put_session, whole_session
+from tampering import HOSTILE, drop, edit_notes, half_deleted_session, put_session, whole_session
 
 from git_pliny import __version__
 from git_pliny.cli.doctor import doctor_command
@@ -108,6 +108,16 @@ def test_what_can_be_mended_is_found_then_mended(scratch: Scratch, capsys: Capsy
         f"session {session[:8]}: the session's object is not what its entries add up to"
     ]
     assert doctor_command(invocation(scratch, env=env)) is None
+
+
+def test_everything_that_can_be_mended_is_mended_at_once(scratch: Scratch, capsys: Capsys, env: dict[str, str]) -> None:
+    half_deleted_session(scratch)
+    put_session(scratch, whole_session(scratch), b"x")
+    (scratch.repository.local / "output" / "99999999-9999-9999-9999-999999999999").mkdir(parents=True)
+    assert doctor_command(invocation(scratch, env=env), fix=True) is None
+    assert len(messages(capsys, "mended")) == 3
+    assert doctor_command(invocation(scratch, env=env)) is None
+    assert messages(capsys, "remark") == []
 
 
 def test_what_was_mended_is_told_in_json(scratch: Scratch, capsys: Capsys, env: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from looking import invocation, printed, printed_json
 from scratch import Scratch
 from stores import new_session, plan_of, started
-from tampering import HOSTILE, put_session, whole_session
+from tampering import HOSTILE, half_deleted_session, put_session, whole_session
 
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.session_changes import archive_command, start_command
@@ -221,6 +221,12 @@ def test_pruning_skips_a_session_that_is_being_worked_on(scratch: Scratch, capsy
         prune_command(invocation(scratch), older_than="1h")
     assert capsys.readouterr().err.startswith("warning: session ")
     assert sessions.exists(scratch.repository, run.session)
+
+
+def test_pruning_finishes_a_deletion_that_a_kill_cut_off(scratch: Scratch) -> None:
+    session = half_deleted_session(scratch)
+    prune_command(invocation(scratch))
+    assert not sessions.exists(scratch.repository, session)
 
 
 def test_pruning_removes_what_gone_sessions_left_and_keeps_outputs_of_others(scratch: Scratch) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from scratch import Scratch
 from stores import lone_run, new_session, started
-from tampering import HOSTILE, lose, put_blob, put_session, spoil, whole_session
+from tampering import HOSTILE, half_deleted_session, lose, put_blob, put_session, spoil, whole_session
 
 from git_pliny.errors import BusyError, NotFoundError
 from git_pliny.git.refs import read_symbolic, set_symbolic
 from git_pliny.store import sessions
-from git_pliny.store.deletion import TOMBSTONES, clear_local, delete, is_covered
+from git_pliny.store.deletion import TOMBSTONES, clear_local, delete, half_deleted, is_covered
 from git_pliny.store.journal import journal_folder
 from git_pliny.store.leavings import gone_sessions
 
@@ -118,6 +118,22 @@ def test_a_session_that_came_back_can_be_deleted_again(scratch: Scratch) -> None
     scratch.git("update-ref", sessions.SESSIONS + session, blob)
     delete(scratch.repository, session)
     assert refs_of(scratch, session) == [TOMBSTONES + session]
+
+
+def test_a_session_whose_deletion_a_kill_cut_off_is_known_as_such(scratch: Scratch) -> None:
+    whole, half = whole_session(scratch), half_deleted_session(scratch)
+    assert half_deleted(scratch.repository) == [half]
+    delete(scratch.repository, half)
+    assert half_deleted(scratch.repository) == []
+    assert refs_of(scratch, half) == [TOMBSTONES + half]
+    assert sessions.session_ids(scratch.repository) == [whole]
+
+
+def test_a_session_with_entries_beyond_its_tombstone_is_not_half_deleted(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    put = put_blob(scratch, json.dumps({"audit": {"heads": {"aaaaaaaa": "1:x"}}}).encode())
+    scratch.git("update-ref", TOMBSTONES + session, put)
+    assert half_deleted(scratch.repository) == []
 
 
 def test_entries_up_to_the_heads_of_a_tombstone_are_covered_and_later_ones_are_not(scratch: Scratch) -> None:

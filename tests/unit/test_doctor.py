@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from scratch import Scratch
 from stores import BOUNDS, clock, ended, lone_run, new_session, plan_of, started
-from tampering import HOSTILE, drop, edit_notes, lose, put_blob, put_session, whole_session
+from tampering import HOSTILE, drop, edit_notes, half_deleted_session, lose, put_blob, put_session, whole_session
 
 from git_pliny.errors import PlinyError
 from git_pliny.git.refs import set_symbolic
 from git_pliny.runners.base import OUTPUT, beside
 from git_pliny.store import sessions
-from git_pliny.store.artifacts import AttemptPlace, attempt_folder
+from git_pliny.store.artifacts import AttemptPlace, attempt_folder, outputs_folder
 from git_pliny.store.audit import verify
 from git_pliny.store.deletion import TOMBSTONES, delete
 from git_pliny.store.doctor import Doctor, Finding, Level
@@ -214,6 +214,25 @@ def test_refs_that_are_left_of_a_deleted_session_are_removed(scratch: Scratch) -
     assert scratch.git("for-each-ref", "--format=%(refname)", "refs/pliny") == TOMBSTONES + session
 
 
+def test_a_deletion_that_a_kill_cut_off_is_finished(scratch: Scratch) -> None:
+    session = half_deleted_session(scratch)
+    assert [finding.message for finding in examine(scratch)] == [
+        f"session {session[:8]} was deleted, and a kill left a part of it"
+    ]
+    assert mend(scratch) == []
+    assert scratch.git("for-each-ref", "--format=%(refname)", "refs/pliny", "refs/notes") == TOMBSTONES + session
+
+
+@pytest.mark.parametrize("name", ["packed-refs.lock", "index.lock"])
+def test_an_old_lock_of_gits_own_is_named_and_left(scratch: Scratch, name: str) -> None:
+    lock = scratch.root / ".git" / name
+    lock.touch()
+    assert examine(scratch) == []
+    os.utime(lock, (0, 0))
+    [found] = mend(scratch)
+    assert (found.level, found.hint) == (Level.PROBLEM, f"if no git runs here: rm {lock}")
+
+
 def test_refs_of_other_clones_are_known(scratch: Scratch) -> None:
     scratch.git("update-ref", f"refs/pliny-remotes/origin/sessions/{NOBODY}", put_blob(scratch, b"x"))
     assert examine(scratch) == []
@@ -231,7 +250,7 @@ def test_files_of_a_gone_session_are_removed(scratch: Scratch) -> None:
 def test_a_process_of_an_attempt_that_was_cut_off_is_named(scratch: Scratch) -> None:
     with new_session(scratch) as run:
         run.append(plan_of("a"), started("a"))
-    folder = attempt_folder(scratch.repository, run.session, AttemptPlace("a", 1, run.id))
+    folder = attempt_folder(outputs_folder(scratch.repository, run.session), AttemptPlace("a", 1, run.id))
     folder.mkdir(parents=True)
     with beside(folder, OUTPUT).open("w") as output:
         environ = {**scratch.environ, "PLINY_SESSION": run.session, "PLINY_AGENT": "a"}
@@ -244,7 +263,7 @@ def test_a_process_of_an_attempt_that_was_cut_off_is_named(scratch: Scratch) -> 
 def test_agents_that_ended_have_no_processes_to_look_for(scratch: Scratch) -> None:
     with new_session(scratch) as run:
         run.append(plan_of("a"), started("a"), ended("a"))
-    attempt_folder(scratch.repository, run.session, AttemptPlace("a", 1, run.id)).mkdir(parents=True)
+    attempt_folder(outputs_folder(scratch.repository, run.session), AttemptPlace("a", 1, run.id)).mkdir(parents=True)
     assert examine(scratch) == []
 
 
