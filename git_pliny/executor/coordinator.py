@@ -75,6 +75,7 @@ class Coordinator:
         self._missed_checkpoint()
         self._reopen()
         self._desk.commit()
+        self._desk.run.flush()  # so that an agent's `git gc --prune=now` leaves the plan alone
 
     def _keep_interrupted(self, names: Sequence[str]) -> None:
         """Agents were cut off by a kill: end what still runs of them, then keep the workspace as they left it."""
