@@ -54,7 +54,7 @@ def _attempt(desk: Desk, phase: Phase, agent: Agent, number: int, context: str) 
         agent=agent,
         root=desk.order.root,
         environ=desk.order.environ,
-        folder=attempt_folder(run.repository, run.session, AttemptPlace(agent.name, number, run.id)),
+        folder=attempt_folder(run.outputs, AttemptPlace(agent.name, number, run.id)),
         timeout_s=limit if agent.timeout_s is None else agent.timeout_s,
         grace_s=parse_duration(settings.grace),
         prompt=agent.prompt,

@@ -4,6 +4,7 @@ Units go from large to small, each at most once: `w d h m s ms`. A month and a y
 """
 
 import re
+from functools import lru_cache
 
 from git_pliny.errors import ConfigError
 from git_pliny.model.visible import visible
@@ -22,6 +23,7 @@ _PART = re.compile(rf"({_NUMBER})([a-z]*)")
 _TOO_LONG_A_TEXT = 40
 
 
+@lru_cache(maxsize=64)
 def parse_duration(text: str) -> float:
     """The seconds that `text` stands for, from 0 to `LONGEST_S`; ConfigError where it stands for none."""
     stripped = text.strip(" ")

@@ -7,6 +7,7 @@ fetched refs. Times are integers, microseconds since the epoch, everywhere but i
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -157,11 +158,18 @@ class Chain:
 
 def render_time(microseconds: int) -> str:
     """`2026-01-31T12:00:00.000000Z`."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{_render_seconds(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=8)
+def _render_seconds(seconds: int) -> str:
+    """Kept for a moment: what happens at about the same time is rendered together."""
     try:
-        moment = _EPOCH + timedelta(microseconds=microseconds)
+        moment = _EPOCH + timedelta(seconds=seconds)
     except OverflowError as error:
         raise CorruptError("the audit trail has reached the end of time (year 9999)") from error
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def parse_time(text: str) -> int:

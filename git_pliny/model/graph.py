@@ -26,6 +26,8 @@ def levels(needs: Mapping[str, Collection[str]]) -> tuple[tuple[str, ...], ...]:
 
 def order(needs: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     """The names so that each follows what it needs, else in the graph's order; CycleError where there is a cycle."""
+    if not any(needs.values()):
+        return tuple(needs)
     sorter, names = _sorter(needs), list(needs)
     place = {name: index for index, name in enumerate(names)}
     ready = [place[name] for name in sorter.get_ready()]

@@ -56,22 +56,21 @@ class AttemptPlace(NamedTuple):
         return f"{self.attempt}-{self.run}"
 
 
-def attempt_folder(repository: Repository, session: str, place: AttemptPlace) -> Path:
-    """Where an attempt's files lie on this machine: its folder, beside which the others lie."""
-    return Path(f"{_outputs(repository, session)}/{encode(place.agent)}{_AT}{place.stem}")
+def outputs_folder(repository: Repository, session: str) -> Path:
+    """Where the files of a session's attempts lie on this machine."""
+    return repository.local / "output" / session
+
+
+def attempt_folder(outputs: Path, place: AttemptPlace) -> Path:
+    """An attempt's own folder there; its other files lie beside it."""
+    return outputs / f"{encode(place.agent)}{_AT}{place.stem}"
 
 
 def attempt_folders(repository: Repository, session: str, agent: str) -> tuple[Path, ...]:
     """The folders of all attempts of an agent, of whatever run."""
-    start = f"{encode(agent)}{_AT}"
-    stems = (
-        path.name.removeprefix(start).partition(".")[0] for path in _outputs(repository, session).glob(f"{start}*")
-    )
-    return tuple(_outputs(repository, session) / f"{start}{stem}" for stem in dict.fromkeys(stems))
-
-
-def _outputs(repository: Repository, session: str) -> Path:
-    return repository.local / "output" / session
+    start, outputs = f"{encode(agent)}{_AT}", outputs_folder(repository, session)
+    stems = (path.name.removeprefix(start).partition(".")[0] for path in outputs.glob(f"{start}*"))
+    return tuple(outputs / f"{start}{stem}" for stem in dict.fromkeys(stems))
 
 
 def ended_attempts(lines: Iterable[Line]) -> Iterator[AttemptPlace]:

@@ -24,7 +24,7 @@ from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus
 from git_pliny.runners import leftovers
 from git_pliny.store import audit, journal, leavings, locks, sessions
-from git_pliny.store.artifacts import Bounds, attempt_folders, outputs_folder
+from git_pliny.store.artifacts import Bounds, attempt_folders
 from git_pliny.store.deletion import TOMBSTONES, clear_local, delete, half_deleted
 from git_pliny.store.opening import resume
 
@@ -212,7 +212,7 @@ class Doctor:
         except CorruptError:  # which is said of the trail already
             return
         for agent, known in state.agents.items():
-            folders = attempt_folders(outputs_folder(self._repository, session), agent)
+            folders = attempt_folders(self._repository, session, agent)
             if known.status is AgentStatus.RUNNING and folders:
                 for left in leftovers.find(session=session, agent=agent, folders=folders):
                     message = f"session {session[:8]}: process {left.pid} of agent {agent} still lives: {left.command}"

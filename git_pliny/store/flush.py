@@ -17,7 +17,7 @@ from git_pliny.model import payloads
 from git_pliny.model.events import EventType, Line, parse_lines, parse_time, union
 from git_pliny.model.fold import Fold
 from git_pliny.model.session import encode_session
-from git_pliny.store.artifacts import ArtifactsTree, Bounds, attempt_folder, ended_attempts
+from git_pliny.store.artifacts import ArtifactsTree, Bounds, attempt_folder, ended_attempts, outputs_folder
 from git_pliny.store.sessions import ARTIFACTS, NOTES, SESSIONS
 
 _OURSELVES = "git-pliny <git-pliny@localhost>"
@@ -84,9 +84,9 @@ class Flush:
         for line in self._pending:
             if line.entry.type == EventType.PLAN_CHANGE:
                 self._keep_plan(tree, line)
+        outputs = outputs_folder(self._repository, self._state.id)
         for place in ended_attempts(self._pending):
-            folder = attempt_folder(self._repository, self._state.id, place)
-            tree.collect(folder, place, self._writer, bounds)
+            tree.collect(attempt_folder(outputs, place), place, self._writer, bounds)
         if not tree.changed:
             return RefUpdate(ref, tip, tip)
         return RefUpdate(ref, self._commit(tree.write(self._writer), tip, "artifacts"), tip)

@@ -21,7 +21,7 @@ from git_pliny.model.events import Chain, Event, EventType, Line, parse_time, re
 from git_pliny.model.fold import CheckpointState, apply, fold
 from git_pliny.model.names import encode
 from git_pliny.store import checkpoints, journal, locks
-from git_pliny.store.artifacts import Bounds
+from git_pliny.store.artifacts import Bounds, outputs_folder
 from git_pliny.store.flush import Flush, Noted
 from git_pliny.store.sessions import CHECKPOINTS, NOTES, checkpoint_refs, load_lines, read_noted
 
@@ -43,6 +43,7 @@ class Run:
         self.session = session
         self.id = secrets.token_hex(4)
         self.reader = ObjectReader(repository)
+        self.outputs = outputs_folder(repository, session)
         self._clock = clock
         self._bounds = bounds
         known = [] if new else load_lines(repository, session, reader=self.reader)

@@ -8,11 +8,11 @@ from stores import BOUNDS, ended, new_session, plan_of, started
 
 from git_pliny.masking import Masker
 from git_pliny.runners.base import OUTPUT, PROMPT, beside
-from git_pliny.store.artifacts import AttemptPlace, Bounds, attempt_folder, attempt_folders, bounded
+from git_pliny.store.artifacts import AttemptPlace, Bounds, attempt_folder, attempt_folders, bounded, outputs_folder
 
 
 def attempt(scratch: Scratch, session: str, run: str) -> Path:
-    folder = attempt_folder(scratch.repository, session, AttemptPlace("a", 1, run))
+    folder = attempt_folder(outputs_folder(scratch.repository, session), AttemptPlace("a", 1, run))
     (folder / "deep").mkdir(parents=True)
     return folder
 
@@ -37,7 +37,7 @@ def test_output_prompt_and_deliverables_of_an_ended_attempt_are_kept(scratch: Sc
 def test_artifacts_of_earlier_flushes_stay(scratch: Scratch) -> None:
     with new_session(scratch) as run:
         for number in (1, 2):
-            folder = attempt_folder(scratch.repository, run.session, AttemptPlace("a", number, run.id))
+            folder = attempt_folder(outputs_folder(scratch.repository, run.session), AttemptPlace("a", number, run.id))
             folder.mkdir(parents=True)
             beside(folder, OUTPUT).write_text(str(number))
             run.append(started("a", number), ended("a", number))
@@ -71,7 +71,7 @@ def test_deliverables_that_git_could_not_check_out_are_renamed_or_left(scratch: 
 def test_a_link_in_place_of_the_deliverables_is_not_followed(scratch: Scratch, tmp_path: Path) -> None:
     (tmp_path / "private").write_text("secret")
     with new_session(scratch) as run:
-        folder = attempt_folder(scratch.repository, run.session, AttemptPlace("a", 1, run.id))
+        folder = attempt_folder(outputs_folder(scratch.repository, run.session), AttemptPlace("a", 1, run.id))
         folder.parent.mkdir(parents=True)
         folder.symlink_to(tmp_path)
         beside(folder, OUTPUT).write_text("out")
