@@ -50,7 +50,7 @@ def test_every_entry_is_viewed_a_line_each(scratch: Scratch, capsys: Capsys) -> 
     view_command(invocation(scratch))
     lines = printed(capsys).splitlines()
     assert len(lines) == 13
-    assert "session_start      name=Tidy base=" in lines[0]
+    assert "session_start      name=Tidy session=" in lines[0]
     assert "error              a#1  category=network message=refused reason=r recoverable=true phase=p run=" in lines[5]
     assert "phase_begin        [q]  run=" in lines[10]
 

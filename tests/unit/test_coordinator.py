@@ -170,7 +170,7 @@ def test_an_agent_that_a_kill_cut_off_runs_again_on_the_workspace_that_is_kept_f
         told = Told()
         execute(scratch, run, plan, told=told)
         resume = next(entry for entry in told.heard if entry.type == EventType.SESSION_RESUME)
-        assert resume.data == {"interrupted": ["b"]}
+        assert resume.data["interrupted"] == ["b"]
         assert [name for name in run.state.checkpoints if name.startswith("interrupted")] == ["interrupted"]
         kept = run.state.checkpoints["interrupted"].commit
         assert (run.state.agents["a"].attempts, run.state.agents["b"].attempts) == (1, 2)
