@@ -8,7 +8,7 @@ ACCESS: tuple[Words, ...] = (
     # ---- credentials, certificates, settings, programs -----------------------------------------------------------
     sure(
         CERTIFICATE,
-        "certificate certification certificate_verify_failed x509 cert_has_expired self signed version pkix "
+        "certificate cert certification certificate_verify_failed x509 cert_has_expired self signed version pkix "
         "wrong_version_number depth_zero_self_signed_cert self_signed_cert_in_chain unable_to_verify_leaf_signature "
         "err_tls_cert_altname_invalid err_cert_authority_invalid err_cert_date_invalid err_cert_common_name_invalid",
         r"certificate_verify_failed|pkix path building failed|valid certification path"
@@ -19,6 +19,7 @@ ACCESS: tuple[Words, ...] = (
         r"|certificate\b.{0,160}(?:is not trusted|not (?:yet )?valid|known issuer|unknown authority|does(?:n't"
         r"| not) match"
         r"|untrusted|has been revoked)|self_signed_cert|unable_to_verify_leaf|cert_altname_invalid|err_cert_\w+"
+        r"|problem with the ssl ca cert|error setting certificate|ssl certificate is invalid|code=certificate"
         r"|hostname mismatch, certificate|no alternative certificate subject name|tls: (?:bad|unknown) certificate",
     ),
     sure(
@@ -32,7 +33,7 @@ ACCESS: tuple[Words, ...] = (
     sure(
         AUTH,
         "publickey username password prompts authenticate authenticated authentication auth credential "
-        "credentials invalid_grant login logged account",
+        "credentials invalid_grant login logged account service_disabled consumer_invalid",
         r"permission denied,? (?:please try again|\((?:publickey|password|keyboard|gssapi|hostbased))"
         r"|could not read (?:username|password) for|terminal prompts disabled|failed to authenticate"
         r"|authentication (?:is )?(?:failed|required|failure)|could not resolve authentication"
@@ -43,7 +44,10 @@ ACCESS: tuple[Words, ...] = (
         r"|password authentication (?:failed|was removed)|please (?:run )?[`'\"/]?(?:[\w-]+ )?login\b"
         r"|please log ?in\b|not logged in|login (?:is )?required|login failed|not authenticated"
         r"|set an auth method|gh auth login|must be logged in|provide credentials|obtain new credentials"
-        r"|active account selected",
+        r"|active account selected"
+        r"|(?:no|missing|invalid|without|unsupported|unknown|not \w+ with) auth(?:entication)? (?:method|type"
+        r"|info(?:rmation)?|token|data)\b"
+        r"|valid authentication credentials",
     ),
     sure(
         AUTH,
@@ -56,12 +60,13 @@ ACCESS: tuple[Words, ...] = (
     sure(
         AUTH,
         "accessdenied accessdeniedexception access_denied permission_denied unauthenticated denied "
-        "eneedauth host granted country territory unsupported_country_region_territory unsupported_country",
+        "eneedauth host granted service_disabled consumer_invalid project country territory "
+        "unsupported_country_region_territory unsupported_country",
         r"\baccessdenied|\baccess_denied\b|permission_denied|\bunauthenticated\b|\beneedauth\b"
         r"|host key verification failed|pull access denied|access to the resource is denied"
         r"|permission to \S{1,200} denied|remote: .{0,80}access denied|write access to repository not granted"
         r"|not (?:supported|available) in your (?:country|region)|country, region, or territory not supported"
-        r"|unsupported_country\w*",
+        r"|unsupported_country\w*|service_disabled|consumer_invalid|has not been used in project",
     ),
     plain(
         AUTH,

@@ -58,7 +58,7 @@ REST: tuple[Words, ...] = (
     ),
     sure(
         DATA,
-        "json database malformed",
+        "json database malformed character",
         r"json: cannot unmarshal|invalid character .{1,12} (?:looking for|after|in) |unexpected end of json input"
         r"|file is not a database|database disk image is malformed",
     ),
@@ -66,7 +66,8 @@ REST: tuple[Words, ...] = (
     sure(
         DATA,
         "checksum hash hashes eintegrity integrity codec",
-        r"checksum (?:mismatch|did not match|does not match)|hash(?:es)? (?:mismatch|do not match)"
+        r"hash sum mismatch|failed to verify the checksum|checksum (?:mismatch|verification failed|did not match"
+        r"|does not match)|hash(?:es)? (?:mismatch|do not match)"
         r"|not match the hash|\beintegrity\b|codec can't (?:de|en)code",
     ),
     plain(

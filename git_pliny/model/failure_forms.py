@@ -44,7 +44,7 @@ _SETTLED = (
     r"|^\d+ (?:tests?|specs?|checks?) (?:failed|passed)|^failures!|^tests: \d+, assertions: |^run test suites"
     # an assertion, or what was expected
     r"|^[\w.]{0,80}assertion|\bassertion (?:`|failed|error)|'err_assertion'|^expected:? ?[\"'<\d`]"
-    r"|^want\b.{0,80}\bgot\b|^received(?: \w+)?:\s+\S|\bexpect\([^)]{0,80}\)\.\w"
+    r"|^['\"\w][^=]{0,120} !==? ['\"\w]|^want\b.{0,80}\bgot\b|^received(?: \w+)?:\s+\S|\bexpect\([^)]{0,80}\)\.\w"
     r"|expected:? ?<|^failed: did not raise|^received:? ?[\"'<\d`]"
     r"|\bexpected\b.{1,120}\b(?:but (?:got|was|received)"
     r"|to (?:equal|eq|be (?:truthy|falsy|true|false|ok|equal))\b)|\bexpected\b.{1,120}, got\b"
@@ -64,7 +64,8 @@ _FINDING = r"^\S{1,300}?[:(]\d[\d:,)]*:? ?(?:- )?(?:fatal )?(?:error|warning|not
 
 # What only leads to the cause or wraps it.
 _TRACE = (
-    r"^(?:$|\W+$|at \S|file \"|\d+: 0x|\[?0x[0-9a-f]+|\.\.\. |goroutine \d|node\.js v\d|require stack"
+    r"^(?:$|\W+$|at \S|from \S{1,200}:\d+:in |file \"|\d+: 0x|\[?0x[0-9a-f]+|\.\.\. |goroutine \d|node\.js v\d"
+    r"|require stack"
     r"|stack backtrace|<--- |----- native"
     r"|caused by:$|note: (?:run with|some details|re-run)|see '|for more (?:information|details)|to see "
     r"|re-run |run '"
@@ -79,7 +80,8 @@ _TRACE = (
 
 # Begins of lines that tell, ask, list, or are source code, rather than state that something failed.
 _IGNORED = (
-    r"^(?:if|when|whenever|once|unless|should|note|hint|tip|usage|options?|todo|fixme|summary|chapter"
+    r"^(?:if|when|whenever|once|unless|should|note|hint(?!.*\(4\d\d [a-z]+\)$)|tip|usage|options?|todo|fixme|summary"
+    r"|chapter"
     r"|example|supported|handled|retryable|possible|e\.g\.|for example|in case|see|use"
     r"|the (?:client|function|server may|api may|test)|i (?:have|am|was|could|did|fixed|added|found|saw|ran|will)"
     r"|i've|i'll|i'm|we (?:saw|see|found|should|need|can)|let me|let's|thinking|added|adds?"
@@ -87,16 +89,17 @@ _IGNORED = (
     r"|removes?|implements?|supports?|refactors?|documents?|checking|avoids?|prevents?|retries|simulat\w+"
     r"|mock\w*|msgid|msgstr|testing)\b(?!:\s*\{)"
     r"|^(?:feat|fix|docs|chore|refactor|test|perf|ci|build|style)(?:\([\w,-]+\))?!?: |^[0-9a-f]{7,40} \w"
-    r"|^#{1,6} |^\|.*\|$|^<!--|^//|^/\*|^\*\*?[\w ]"
+    r"|^#{1,6} (?!fatal )|^\|.*\|$|^<!--|^//|^/\*|^\*\*?[\w ]"
     r"|^(?:def|class|return|except|catch|elif|else|while|import|from|const|let|var|func|fn|pub|public"
     r"|private|static|assert|expect|echo|print|printf|case ['\"\w]"
     r"|try|finally|with|async|await|self|if \(|for \()\b[\s(.:{]"
-    r"|^(?:log|logger|console|logging|self|err|e)\.\w|^@\w|^>>> |^\$ |^\+(?!\d)|^-{1,2}\w|^# "
+    r"|^(?:log|logger|console|logging|self|err|e)\.\w|^@\w|^>>> |^\$ |^\+(?!\d)|^-{1,2}\w|^\w{1,40} ?= ?[{\[]"
+    r"|^(?:q\d+[:.)] ?)?(?:what|why|how|when|which|who|does|do|should|can|could) .*\?$"
     r"|^> +\S+.*[;:{(]$|^[\"']?(?:actual|expected|operator|generatedmessage)[\"']?: "
     r"|^(?:e|>) {2,}\S|^(?:ok|pass|passed|✓|✔|√)\b|^(?:ok|not ok) \d|\b(?:passed|skipped|xfail)$"
     r"|\b(?:passed|failed|skipped|xfail|error) +\[ *\d+%\]"
-    r"|\.\.\. (?:fail|error|passed|failed|skipped)$|: (?:ok|passed|pass)$|\(\d+(?:\.\d+)? ?m?s\)$|\bis handled\b"
-    r"|^(?!\d+\.\d+\.|localhost)[\w./\\+-]{1,300}:\d{1,7}:(?=[^\s\d])"  # a line that a search found
+    r"|\.\.\. (?:fail|error|passed|failed|skipped)$|: (?:passed|pass)$|\(\d+(?:\.\d+)? ?m?s\)$|\bis handled\b"
+    r"|^(?!\d+\.\d+\.|localhost)[\w./\\+-]{1,300}:\d{1,7}:(?=[^\s\d])(?!in [`'])"  # a line that a search found
 )
 _BULLET = r"^(?:[-*•+]|\d{1,3}[.)]) +\S"
 _STATED = r"error|fail(?:ed|ure)|fatal|exception|cannot|could not|unable"

@@ -14,7 +14,8 @@ MACHINE: tuple[Words, ...] = (
     sure(
         MEMORY,
         "memory enomem oom bad_alloc oomkilled heap",
-        r"(?<!when )out of memory|\benomem\b|\boom[- ]?kill(?:ed|er)?\b(?!['\"]?[=:] ?(?:false|0))"
+        r"(?<!when )out of memory|allowed memory size of \d+ bytes exhausted|fatal process oom|\benomem\b"
+        r"|\boom[- ]?kill(?:ed|er)?\b(?!['\"]?[=:] ?(?:false|0))"
         r"|cannot allocate memory|std::bad_alloc|java heap space|gc overhead limit"
         r"|requires more (?:system )?memory|memory (?:is )?exhausted|unable to allocate .{0,40}\b[kmgt]i?b\b"
         r"|memory allocation of \d+ bytes failed|not enough (?:system )?memory",

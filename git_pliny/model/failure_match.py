@@ -11,7 +11,7 @@ from git_pliny.model.failure_codes import meaning_of_codes, meaning_of_numbers
 from git_pliny.model.failure_forms import Form
 from git_pliny.model.failure_lines import Line, is_diagnostic
 from git_pliny.model.failure_meanings import Meaning, Weight, Words
-from git_pliny.model.failure_status import STATUS, meaning_of_match
+from git_pliny.model.failure_status import STATUS, meaning_of_match, reason_end
 from git_pliny.model.failure_words import VAGUE, WORDS
 from git_pliny.model.patterns import compiled
 from git_pliny.model.settings import Category
@@ -41,6 +41,11 @@ _DENIED = (
     r"|handl(?:es|ing)|retry on|expect(?:s|ed|ing)?|simulat\w+|mock\w*|0 out of \d+) (?:\w+ )?$"
 )
 _DIGITS = r"[45]\d\d"
+
+# What says of an expression before it that it did no harm: `connection refused: handled`.
+_SURVIVED = (
+    r"\W{0,4}(?:(?:is|was|are|were) )?(?:retry|handled|ignored|(?:as )?expected|ok|skipped|recovered|tolerated)\W*$"
+)
 
 # A quotation that is part of a sentence: `the text "connection refused" is missing`, not `failed: "it was refused"`.
 _QUOTATION = r"(?:^|(?:^|\s)([\w.]{1,40}) )(['\"`\u2018\u201c])[^'\"`\u2018\u2019\u201c\u201d]{0,120}$"
@@ -75,7 +80,7 @@ def meaning_of_line(line: Line, *, plain: bool, thrown: bool = False) -> Meaning
     """
     if line.form in _SILENT:
         return None
-    if is_diagnostic(line):
+    if is_diagnostic(line) and not thrown:
         said = _by_words(line, WORDS, plain=False, thrown=False)
         return said if said is not None and said.category in _ANYWHERE else None
     error = thrown or line.form is Form.ERROR
@@ -84,7 +89,7 @@ def meaning_of_line(line: Line, *, plain: bool, thrown: bool = False) -> Meaning
 
 def meaning_of_answer(line: Line, *, plain: bool, thrown: bool = False) -> Meaning | None:
     """What the line says where its words say nothing: by an HTTP status, else that a service told no cause."""
-    if line.form in _SILENT or is_diagnostic(line):
+    if line.form in _SILENT or (is_diagnostic(line) and not thrown):
         return None
     error = thrown or line.form is Form.ERROR
     return (
@@ -100,7 +105,7 @@ def _by_words(line: Line, table: tuple[Words, ...], *, plain: bool, thrown: bool
         if words.gate.isdisjoint(present) or not (plain or words.weight is Weight.SURE):
             continue
         for found in compiled(words.pattern).finditer(line.low):
-            if _denied(line, found) or _mentioned(line, found):
+            if _denied(line, found) or _mentioned(line, found, found.end()):
                 continue
             if words.weight is Weight.SURE:
                 return words.meaning
@@ -114,12 +119,18 @@ def _by_status(line: Line, *, thrown: bool) -> Meaning | None:
         return None
     for found in compiled(STATUS).finditer(line.low):
         meaning = meaning_of_match(found)
-        ends = found["status"] is not None or compiled(_CARRIED).match(line.low, found.end()) is not None
-        if meaning is None or not ends or _denied(line, found) or _mentioned(line, found):
+        end = reason_end(line.low, found.end())
+        if meaning is None or not _ends(line, found, end) or _denied(line, found) or _mentioned(line, found, end):
             continue
         if _stated(line, found, thrown=thrown):
             return meaning
     return None
+
+
+def _ends(line: Line, found: re.Match[str], end: int) -> bool:
+    """Whether the statement ends behind a status and its reason phrase, or goes on as one does."""
+    told = found["reason"] is None and end == found.end()
+    return told or compiled(_CARRIED).match(line.low, end) is not None
 
 
 def _before(line: Line, found: re.Match[str]) -> str:
@@ -130,12 +141,14 @@ def _denied(line: Line, found: re.Match[str]) -> bool:
     return compiled(_DENIED).search(_before(line, found)) is not None
 
 
-def _mentioned(line: Line, found: re.Match[str]) -> bool:
+def _mentioned(line: Line, found: re.Match[str], end: int) -> bool:
     """Whether the line only speaks of this."""
     before = line.low[line.start : found.start()][-_BEFORE:]
     if line.form is not Form.ERROR and compiled(_SUPPOSED).search(before):
         return True
-    after = line.low[found.end() : found.end() + _BEFORE]
+    after = line.low[end : end + _BEFORE]
+    if compiled(_SURVIVED).match(after):
+        return True
     if compiled(_DESCRIBED).search(before) and compiled(r"^[^.;:]*\b(?:when|if|while|once|as)\b").search(after):
         return True
     quoted = compiled(_QUOTATION).search(before)

@@ -71,7 +71,7 @@ _NAMES: tuple[tuple[Meaning, str], ...] = (
         (
             r"\w*(?:Decode|Validation)Error|(?:Scanner|Parser|Parse|Schema)Error"
             r"|\w*(?:JsonParse|MalformedJson|Decoding)Exception"
-            r"|Bad\w*File|ExpatError|XMLSyntaxError"
+            r"|UnpicklingError|Bad\w*File|ExpatError|XMLSyntaxError"
         ),
     ),
 )
@@ -102,6 +102,7 @@ BUGS = frozenset(
         "ModuleNotFoundError",
         "NameError",
         "NoClassDefFoundError",
+        "NoMethodError",
         "NotADirectoryError",
         "NotImplementedError",
         "NullPointerException",

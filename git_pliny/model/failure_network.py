@@ -17,14 +17,15 @@ NETWORK_WORDS: tuple[Words, ...] = (
         r"|(?:failure|failed) (?:in )?(?:name )?(?:resolution|resolving)|getaddrinfo|no such host\b"
         r"|host not found|remote name could not be resolved|nodename nor servname"
         r"|no address associated with hostname|\bdns (?:error|lookup|resolution)|name does not resolve"
-        r"|unknown host\b|err_name_not_resolved|failed to lookup address",
+        r"|unknown (?:server |remote )?host\b|err_name_not_resolved|failed to lookup address",
     ),
     sure(
         NETWORK_TIMEOUT,
         "etimedout esockettimedout tls und_err_connect_timeout und_err_headers_timeout "
         "und_err_body_timeout err_socket_connection_timeout err_connection_timed_out err_timed_out "
         "timeout deadline",
-        r"\be(?:socket)?timedout\b|tls handshake timeout|client\.timeout|und_err_\w*timeout"
+        r"\bstream(?:ing)? (?:\w+ )?timeout\b|\be(?:socket)?timedout\b|tls handshake timeout|client\.timeout"
+        r"|und_err_\w*timeout"
         r"|err_socket_connection_timeout|\bi/o timeout\b|timeout was reached|socket connection timeout"
         r"|connect timeout error|headers timeout error|deadline of .{1,30} exceeded"
         r"|timeout of \d+ ?ms exceeded(?!\. for async)|err_(?:connection_)?timed_out",
@@ -50,9 +51,10 @@ NETWORK_WORDS: tuple[Words, ...] = (
     ),
     sure(
         NETWORK,
-        "connection communication epipe disconnect disconnected closed hung eof kex_exchange_identification reply hang "
+        "class failure connecting attempts connection communication epipe disconnect disconnected closed hung "
+        "eof kex_exchange_identification reply hang "
         "upstream sending connect retries server spurious premature remote socket resets rsync handshake "
-        "tunnel unreachable sent index stream",
+        "tunnel unreachable sent index stream network file",
         r"failed to establish a new connection|max retries exceeded with url|remote end (?:closed|hung up)"
         r"|connection broken by|server disconnected|unexpected disconnect|fatal: early eof"
         r"|kex_exchange_identification|empty reply from server|server closed abruptly|socket hang up"
@@ -67,6 +69,8 @@ NETWORK_WORDS: tuple[Words, ...] = (
         r"|client error \(connect\)|cannot connect to (?:host|the docker daemon)|spurious network error"
         r"|lost (?:communication|contact) with the \w+|\bepipe\b|@v\d[\w.+-]{0,80}: (?:unexpected )?eof$"
         r"|socket connection to the server was not read|connection closed at byte \d"
+        r"|network failure seems to have happened|\bclass=(?:net|ssl|http) \(|waiting for (?:the )?network\b"
+        r"|error connecting to \S|attempts? to connect to .{1,120} failed|end of file reached"
         r"|could not connect to the endpoint|upstream connect error|terminating connection due to",
     ),
     sure(
@@ -101,8 +105,9 @@ NETWORK_WORDS: tuple[Words, ...] = (
     ),
     plain(
         NETWORK,
-        "network fetch server data mysql database internet",
-        r"\bnetwork (?:error|failure|connection (?:lost|error)|is down)\b|\bfetch failed\b|no data received"
+        "network fetch server data mysql database internet ssl",
+        r"\bssl error\b|\bnetwork (?:error|failure|connection (?:lost|error)|is down)\b|\bfetch failed\b"
+        r"|no data received"
         r"|mysql server has gone away|lost connection to (?:mysql )?server|could not connect to server"
         r"|no internet connection|network is down|server (?:is )?not responding"
         r"|no response from (?:the )?server|database system is (?:starting up|shutting down)",

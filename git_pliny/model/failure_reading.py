@@ -69,15 +69,16 @@ _EXCEPTION = (
     r"|error: |\[?cause\]?: ))*"
     r"((?:[A-Za-z_][\w$]{0,80}\.){0,12}(?:_?[A-Z][\w$]{0,80}(?:Error|Exception|Timeout|Expired|Exceeded"
     r"|Disconnected|Read|Exhausted)"
-    r"|gaierror|herror)|(?:[a-z_]\w{0,80}\.){1,12}(?:timeout|[A-Z]\w{1,80}))(?=$|: | \[|:$| \()"
+    r"|gaierror|herror|PermissionDenied|ServiceUnavailable|Unauthenticated|TooManyRequests|Forbidden|Unauthorized)"
+    r"|(?:[a-z_]\w{0,80}\.){1,12}(?:timeout|[A-Z]\w{1,80}))(?=$|: | \[|:$| \()"
 )
-_RUBY = r"\(((?:[A-Z]\w{0,80}::){1,8}[A-Z]\w{1,80})\)$"
+_RUBY = r"(?:\((?=[A-Z]\w{0,80}::)|:in [`'].{1,300}\()((?:[A-Z]\w{0,80}::){0,8}[A-Z]\w{1,80})\)$"
 _VARIABLE = (
     r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b['\"`)]*:? (?:(?:is|was|are|environment variable|env var) ){0,2}"
     r"(?:not set|must be set|required|missing|unset|not defined|undefined|unbound variable"
     r"|parameter (?:null )?(?:or )?not set)"
 )
-_KEY = r"KeyError: '[A-Z][A-Z0-9_]+[A-Z0-9]'$"
+_KEY = r"KeyError: '[A-Z][A-Z0-9_]+[A-Z0-9]'$|key not found: \"[A-Z][A-Z0-9_]+[A-Z0-9]\" \(KeyError\)$"
 _ASKED = (
     r"(?:retry[-_ ]?after|again (?:in|after)|retry (?:in|after)|retrydelay|resets? in|please wait"
     r"|available in|wait for)"

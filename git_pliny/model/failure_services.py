@@ -60,19 +60,20 @@ SERVICES: tuple[Words, ...] = (
         + _CONTEXT
         + r"|exceeds? the model limit|input (?:is )?too (?:long|large)"
         r"|input (?:length|tokens?|token count)\b.{0,60}\bexceeds?"
-        r"|request too large for|max_tokens['`\"]?.{0,40}too large|too many (?:input |prompt )?tokens"
+        r"|\brequest (?:is )?too large\b|max_tokens['`\"]?.{0,40}too large|too many (?:input |prompt )?tokens"
         r"|exceeds? the (?:maximum |model'?s? )?(?:number of |allowed )?(?:input )?tokens?"
         r"|reduce (?:the length of the|your) (?:messages?|prompt|input)|token count exceeds",
     ),
     sure(
         MODEL,
-        "model_not_found model_not_supported deploymentnotfound model models deployment",
+        "model_not_found model_not_supported deploymentnotfound model models deployment endpoints providers",
         r"model_not_found|deploymentnotfound|model_not_supported|issue with the selected model"
         r"|(?:requested|selected|specified|given|this) model is not|no supported models? available"
         r"|llm provider not provided|\bmodels?\b(?: |:|=).{1,80}(?<!module )\b(?:does not exist|was not found"
         r"|is not (?:found|available|supported)|has been deprecated|not found, try pulling)|unknown model\b"
         r"|invalid model (?:name|id|identifier)|(?:unsupported|no such|unrecognized) model\b"
-        r"|not a (?:valid|supported) model\b|not_found_error.{0,40}model:"
+        r"|no (?:allowed )?(?:endpoints|providers) (?:are )?(?:found|available)|not a (?:valid|supported) model\b"
+        r"|not_found_error.{0,40}model:"
         r"|the api deployment for this resource does not exist",
     ),
     plain(MODEL, "model", r"\bmodel not found\b|model ['\"`]?[\w./:@-]{2,80}['\"`]? (?:was )?not found"),
@@ -132,6 +133,7 @@ SERVICES: tuple[Words, ...] = (
 )
 
 VAGUE_SERVICES: tuple[Words, ...] = (
+    sure(MODEL_ERROR, "transient", r"transient (?:api|model|provider) error"),
     sure(MODEL_ERROR, "provider", r"provider returned (?:an )?error"),
     sure(
         SERVER,

@@ -60,6 +60,7 @@ _FORMS = (
     r"|responded with|answered with|returned|failed with|failed \(|error \()(?: an?)?(?: http)?"
     r"(?: status)?(?: code)?:? ?"
 )
+_STRONG = r"\b(?:api|http|sdk) error:? (?:code:? )?\(?"
 # What may follow one: neither a noun (`500 items`) nor more digits, a unit, a path.
 _ENDS = (
     r"(?!:\s*\d+$)(?=$|[^\w\s.%/-]|\.(?:\s|$)|\s+(?:[^\w\s]|for\b|from\b|on\b|while\b|at\b|with\b|when\b"
@@ -68,13 +69,20 @@ _ENDS = (
 
 STATUS = (
     rf"(?P<reason>(?<!\d)(?:{_REASON})|4\d\d client error|5\d\d server error)"
-    rf"|(?:{_FORMS})(?P<status>[45]\d\d)(?!\d)(?=\D|$){_ENDS}"
+    rf"|{_STRONG}(?P<strong>[45]\d\d)(?![\w.%])|(?:{_FORMS})(?P<status>[45]\d\d)(?!\d)(?=\D|$){_ENDS}"
 )
-"""A status in lower-case text: `reason` begins with it where its reason phrase follows, else `status` is it."""
+"""A status in lower-case text: `reason` begins with it where only its reason phrase tells it from another number,
+`status` where something stands before it that does, `strong` where no more is needed."""
 
 _JSON_STATUS = (
     r"^['\"](?:code|status|status_?code|http_?status|raw_status_code)['\"]\s*:\s*['\"]?([45]\d\d)['\"]?\s*,?$"
 )
+
+
+def reason_end(low: str, end: int) -> int:
+    """Where the reason phrase ends that follows a status, which ends at `end`; there, if none follows."""
+    found = compiled(rf"\s+(?:{'|'.join(_REASONS.values())})").match(low, end)
+    return found.end() if found else end
 
 
 def meaning_of_status(status: int) -> Meaning | None:
@@ -84,7 +92,7 @@ def meaning_of_status(status: int) -> Meaning | None:
 
 def meaning_of_match(found: re.Match[str]) -> Meaning | None:
     """What the status in a match of `STATUS` says."""
-    return meaning_of_status(int(found["status"] or found["reason"][:3]))
+    return meaning_of_status(int(found["strong"] or found["status"] or found["reason"][:3]))
 
 
 def meaning_of_json(text: str) -> Meaning | None:

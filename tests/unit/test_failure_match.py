@@ -13,6 +13,7 @@ from git_pliny.model.failure_meanings import (
     QUOTA,
     RATE,
     SERVER,
+    SETTING,
     Meaning,
 )
 from git_pliny.model.failure_reading import read
@@ -152,3 +153,32 @@ def test_a_quota_that_another_line_of_the_answer_names_makes_a_rate_limit_last()
 )
 def test_levels_are_read_where_logs_put_them(text: str, form: Form) -> None:
     assert line_of(text).form is form
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "status 503 Service Unavailable: retry",
+        "connection refused: handled",
+        "error: 503 Service Unavailable page has no title",
+        "'ETIMEDOUT' !== 'ECONNREFUSED'",
+        "What does ECONNREFUSED mean?",
+        "hint: retry on 503 Service Unavailable",
+    ],
+)
+def test_what_did_no_harm_is_no_evidence(text: str) -> None:
+    assert _meaning(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("[API Error: 401 x]", AUTH),
+        ("error: 503 Service Unavailable", SERVER),
+        ("hint: the index could not be queried (401 Unauthorized)", AUTH),
+        ("/usr/lib/x.rb:18:in `open': 503 Service Unavailable (OpenURI::HTTPError)\n\tfrom -e:1:in `<main>'", SERVER),
+        ('-e:1:in `fetch\': key not found: "API_TOKEN" (KeyError)', SETTING),
+    ],
+)
+def test_statuses_and_names_are_read_in_the_forms_of_other_languages(text: str, meaning: Meaning) -> None:
+    assert _meaning(text) == meaning
