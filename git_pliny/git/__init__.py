@@ -1,1 +1,1 @@
-"""The only code that runs git or writes its objects."""
+"""The only code that touches dulwich or runs git."""

@@ -1,4 +1,7 @@
-"""Objects, read through one `git cat-file --batch`. Writing is `writer`'s."""
+"""Objects, read through one `git cat-file --batch`.
+
+Needs no dulwich, whose import costs more than most commands that only look; writing is `writer`'s.
+"""
 
 import contextlib
 import subprocess

@@ -1,13 +1,17 @@
 """Objects, written as one synced pack stream.
 
-They are collected, and handed to `git unpack-objects` (to `index-pack`, where there are many), as a fetch does: no lock
-file of a loose object that a kill could leave, git's own permissions, both object formats.
+They are serialised with dulwich, collected, and handed to `git unpack-objects` (to `index-pack`, where there are many),
+as a fetch does: no lock file of a loose object that a kill could leave, git's own permissions, both object formats.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 
+from dulwich.object_format import SHA1, SHA256
+from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tag, Tree
+from dulwich.pack import write_pack_objects
+
 from git_pliny.git.objects import MODE_FILE, MODE_TREE, TreeEntry
-from git_pliny.git.pack import NewObject, object_id, pack
 from git_pliny.git.repository import Repository
 
 UNPACK_LIMIT = 100
@@ -19,59 +23,58 @@ class ObjectWriter:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._waiting: dict[str, NewObject] = {}
+        self._format = {"sha1": SHA1, "sha256": SHA256}[repository.object_format]
+        self._waiting: dict[str, ShaFile] = {}
         self.size = 0
         """Bytes of content that wait to be written."""
 
     def blob(self, data: bytes) -> str:
         """The oid of a blob with this content."""
-        return self._add("blob", data)
+        return self._add(Blob.from_string(data))
 
     def tree(self, entries: Mapping[bytes, TreeEntry]) -> str:
         """The oid of a tree with these entries."""
-        lines = (
-            b"%o %b\0%b" % (entry.mode, name, bytes.fromhex(entry.oid))
-            for name, entry in sorted(entries.items(), key=_order_in_a_tree)
-        )
-        return self._add("tree", b"".join(lines))
+        tree = Tree()
+        tree.object_format = self._format
+        for name, entry in entries.items():
+            tree.add(name, entry.mode, ObjectID(entry.oid.encode()))
+        return self._add(tree)
 
     def commit(self, *, tree: str, parents: Sequence[str], author: str, message: str) -> str:
         """The oid of a commit; `author` is a whole ident line: `Name <mail> seconds zone`."""
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {author}", f"committer {author}"]
-        return self._add("commit", _encoded([*lines, "", message]))
+        return self._add(_parsed(Commit, "\n".join([*lines, "", message])))
 
     def tag(self, *, target: str, name: str, tagger: str, message: str) -> str:
         """The oid of an annotated tag of a commit."""
         lines = [f"object {target}", "type commit", f"tag {name}", f"tagger {tagger}"]
-        return self._add("tag", _encoded([*lines, "", message]))
+        return self._add(_parsed(Tag, "\n".join([*lines, "", message])))
 
     def write(self) -> None:
         """Write everything that was added; after it returns the objects survive a power failure."""
         if not self._waiting:
             return
-        stream = pack(self._waiting.values(), self._repository.object_format)
-        command = ("unpack-objects", "-q") if len(self._waiting) <= UNPACK_LIMIT else ("index-pack", "--stdin")
-        self._repository.git(*command, stdin=stream, durable=True)
+        objects = list(self._waiting.values())
+        stream = io.BytesIO()
+        write_pack_objects(stream, objects, self._format, deltify=False)
+        command = ("unpack-objects", "-q") if len(objects) <= UNPACK_LIMIT else ("index-pack", "--stdin")
+        self._repository.git(*command, stdin=stream.getvalue(), durable=True)
         self._waiting.clear()
         self.size = 0
 
-    def _add(self, kind: str, data: bytes) -> str:
-        new = NewObject(kind, data)
-        oid = object_id(new, self._repository.object_format)
+    def _add(self, item: ShaFile) -> str:
+        item.object_format = self._format
+        oid = item.get_id(self._format).decode()
         if oid not in self._waiting:
-            self._waiting[oid] = new
-            self.size += len(data)
+            self._waiting[oid] = item
+            self.size += item.raw_length()
         return oid
 
 
-def _order_in_a_tree(item: tuple[bytes, TreeEntry]) -> bytes:
-    """Git sorts folders as if their names ended in a slash."""
-    name, entry = item
-    return name + b"/" if entry.mode == MODE_TREE else name
-
-
-def _encoded(lines: Sequence[str]) -> bytes:
-    return "\n".join(lines).encode("utf-8", "surrogateescape")
+def _parsed(kind: type[ShaFile], text: str) -> ShaFile:
+    item = kind()
+    item.set_raw_string(text.encode("utf-8", "surrogateescape"))
+    return item
 
 
 class TreeNode:

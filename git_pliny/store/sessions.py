@@ -1,6 +1,6 @@
 """Sessions, read: which there are, which one is meant, and what its trail says.
 
-These are the commands that people type all day. Writing is `run`'s.
+Needs no dulwich: these are the commands that people type all day. Writing is `run`'s.
 """
 
 import contextlib

@@ -187,7 +187,7 @@ def test_a_plain_command_starts_without_typer() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "git_pliny.cli.frameworks" in loaded
-    assert loaded & {"typer", "rich", "asyncio", "tenacity"} == set()
+    assert loaded & {"typer", "rich", "dulwich", "asyncio", "tenacity"} == set()
 
 
 def test_every_command_of_the_table_is_called_by_the_function_of_its_name() -> None:

@@ -365,7 +365,7 @@ def test_listing_commands_imports_none_of_them_and_nothing_slow() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "git_pliny.cli.table" in loaded
-    assert loaded & {"rich", "asyncio", "tenacity", "msgspec", "yaml", "git_pliny.cli.session"} == set()
+    assert loaded & {"rich", "dulwich", "asyncio", "tenacity", "msgspec", "yaml", "git_pliny.cli.session"} == set()
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ PURE_FORBIDS = {
     "tempfile",
 }
 PURE_FORBIDS |= {"threading", "time", "uuid"}
-HOMES = {"rich": {"cli"}, "typer": {"cli"}}
+HOMES = {"dulwich": {"git"}, "rich": {"cli"}, "typer": {"cli"}}
 """Libraries that only some packages may import."""
 IMPORTS_LATE = {"git_pliny.cli.loading"}
 """Where what the command line asks for is imported."""
