@@ -72,7 +72,9 @@ def main() -> None:
             few = execute(folder, Path("few"), asked.agents)
             many = execute(folder, Path("many"), asked.growth)
             grown = (many / few) / (asked.growth / asked.agents)
-            memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)
+            memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (
+                1024 if sys.platform == "linux" else 1 << 20
+            )
             sys.stdout.write(
                 f"growth to {asked.growth} agents: {grown:.2f} x linear; largest process {memory:.0f} MB (bound 150)\n"
             )
