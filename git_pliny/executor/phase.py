@@ -4,6 +4,7 @@ All of it on the coordinator's thread. The end of one agent and the start of the
 """
 
 import math
+from collections import deque
 from heapq import heappop, heappush
 
 from git_pliny.executor.attempt import Conclusion, conclude, end_data, error_data
@@ -42,6 +43,8 @@ class PhaseLoop:
             fail_fast=order.settings.execution.fail_fast if phase.fail_fast is None else phase.fail_fast,
         )
         self._jobs: dict[str, Job] = {}
+        self._reports: deque[Finished | Interrupt] = deque()
+        """What the workers told and is still to be heeded; what ends the phase early counts the rest as well."""
         self._delayed: list[tuple[float, str]] = []
         self._retries: dict[str, int] = {}
         self._usual_s = math.inf
@@ -65,11 +68,13 @@ class PhaseLoop:
         while True:
             jobs = self._start()
             self._desk.commit()
-            self._jobs.update((job.attempt.agent.name, job) for job in jobs)
             self._desk.workers.submit(jobs)
+            self._jobs.update((job.attempt.agent.name, job) for job in jobs)
             if not self._jobs and not self._delayed:
                 return
-            for report in self._desk.workers.next(self._patience(), linger_s=self._linger()):
+            self._reports.extend(self._desk.workers.next(self._patience(), linger_s=self._linger()))
+            while self._reports:
+                report = self._reports.popleft()
                 if isinstance(report, Interrupt):
                     self._interrupt(report)
                 else:
@@ -106,9 +111,9 @@ class PhaseLoop:
 
     def _finish(self, report: Finished) -> None:
         name = report.job.attempt.agent.name
+        del self._jobs[name]
         if report.outcome is None:
             raise report.error or RuntimeError(f"the worker of {name} reported nothing")
-        del self._jobs[name]
         if report.outcome.cancelled:
             self._schedule.dropped(name)
             return
@@ -191,11 +196,13 @@ class PhaseLoop:
     def _abandon(self) -> None:
         self._cancel(now=False)
         while self._jobs:
-            for report in self._desk.workers.next(None):
-                if isinstance(report, Finished):
-                    self._jobs.pop(report.job.attempt.agent.name, None)
-                else:
-                    self._cancel(now=True)
+            if not self._reports:
+                self._reports.extend(self._desk.workers.next(None))
+            report = self._reports.popleft()
+            if isinstance(report, Finished):
+                self._jobs.pop(report.job.attempt.agent.name, None)
+            else:
+                self._cancel(now=True)
 
     def _cancel(self, *, now: bool) -> None:
         for _, name in self._delayed:

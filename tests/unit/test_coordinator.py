@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from scratch import Scratch
 from stores import new_session, resumed
 
+from git_pliny.executor import jobs
 from git_pliny.executor.coordinator import Coordinator, End, Ending
 from git_pliny.executor.desk import Desk
+from git_pliny.executor.job import Finished
 from git_pliny.executor.options import Options, Order
 from git_pliny.executor.workers import Interrupt, Workers
 from git_pliny.masking import Masker
@@ -24,6 +26,8 @@ from git_pliny.model.fold import Fold
 from git_pliny.model.plan import Agent, Phase, Plan
 from git_pliny.model.session import AgentStatus, SessionStatus
 from git_pliny.model.settings import CheckpointWhen, ExecutionSettings, MaskingSettings, Settings
+from git_pliny.runners.base import Attempt, Running
+from git_pliny.runners.command import CommandRunner
 from git_pliny.store.run import Run
 
 MASKER = Masker({}, MaskingSettings())
@@ -84,7 +88,7 @@ def execute(
     order = Order(
         plan=plan,
         plan_file=None,
-        settings=Settings(execution=ExecutionSettings(checkpoint=when, grace="5s")),
+        settings=Settings(execution=ExecutionSettings(checkpoint=when, grace="5s", timeout="30s")),
         options=options or Options(),
         root=scratch.root,
         environ=scratch.environ,
@@ -135,6 +139,43 @@ def test_an_execution_that_fails_itself_leaves_no_agent_running(scratch: Scratch
     begun = time.monotonic()
     cut_off(scratch, plan, ends("quick"), CheckpointWhen.PHASE)
     assert (scratch.root / "asked").exists()
+    assert time.monotonic() - begun < 30
+
+
+def test_an_error_amid_many_ends_waits_for_no_end_that_was_told_already(scratch: Scratch) -> None:
+    """Reports come in batches: what follows the one that led to the error is not told again."""
+    agents = {f"a{number}": "until [ -e go ]; do sleep 0.01; done" for number in range(3)} | {"last": "touch go"}
+    told = Told(lambda entry: entry.type == EventType.AGENT_END and entry.agent != "last", kill)
+    workers = Workers(4)
+    waits = workers.next
+
+    def patiently(timeout_s: float | None, *, linger_s: float = 0.0) -> list[Finished | Interrupt]:
+        return waits(timeout_s, linger_s=0.5)
+
+    workers.next = patiently  # type: ignore[method-assign]  # so that all ends are told at once
+    plan = plan_of(agents, parallel=True)
+    with new_session(scratch) as run, pytest.raises(KilledError):
+        execute(scratch, run, plan, told=told, workers=workers, when=CheckpointWhen.AGENT)
+
+
+class Broken:
+    """A runner with a bug that meets one agent of several."""
+
+    def __init__(self) -> None:
+        self._sound = CommandRunner()
+
+    def start(self, attempt: Attempt) -> Running:
+        if attempt.agent.name == "bad":
+            raise ZeroDivisionError
+        return self._sound.start(attempt)
+
+
+def test_a_bug_in_a_runner_ends_the_execution_and_all_agents(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = Broken()
+    monkeypatch.setattr(jobs, "runner_for", lambda _: runner)
+    begun = time.monotonic()
+    with new_session(scratch) as run, pytest.raises(ZeroDivisionError):
+        execute(scratch, run, plan_of({"long": "exec sleep 60", "bad": "true"}, parallel=True))
     assert time.monotonic() - begun < 30
 
 
