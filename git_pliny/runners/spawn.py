@@ -22,11 +22,8 @@ def spawn(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: int,
 
     OSError, or ValueError (a NUL among the arguments, say), where it can't be started.
     """
-    inherited = _inherited()
-    if inherited is not None and "/" in argv[0] and min(stdin, output) >= _STANDARD and _is_here(cwd):
-        ours = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
-        others = [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in inherited]
-        actions = [*ours, *others]
+    if _hands_on_nothing() and "/" in argv[0] and min(stdin, output) >= _STANDARD and _is_here(cwd):
+        actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
         return os.posix_spawn(argv[0], tuple(argv), env, file_actions=actions, setpgroup=0, setsigdef=_RESTORED)
     process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=stdin, stdout=output, stderr=output, process_group=0)
     process.returncode = 0  # whoever gets the pid waits for it: nothing is left to do for Popen
@@ -41,15 +38,18 @@ def _is_here(folder: Path) -> bool:
 
 
 @cache
-def _inherited() -> list[int] | None:
-    """What whoever started us left open for our programs too; what Python opens itself is not inherited (PEP 446)."""
+def _hands_on_nothing() -> bool:
+    """Keep what whoever started us left open from all our programs; what Python opens itself stays here (PEP 446).
+
+    False on a system that does not show it. An action of `posix_spawn` can't close what lies above the limit of open
+    files, which may have been lowered since.
+    """
     try:
         names = [path.name for path in Path("/dev/fd").iterdir()]
-    except OSError:  # a system that does not show it
-        return None
-    found = []
+    except OSError:
+        return False
     for name in names:
         with suppress(OSError):  # the listing's own is closed by now
-            if int(name) >= _STANDARD and os.get_inheritable(int(name)):
-                found.append(int(name))
-    return found
+            if int(name) >= _STANDARD:
+                os.set_inheritable(int(name), False)
+    return True

@@ -67,11 +67,14 @@ def test_what_no_program_can_be_given_is_an_error(bench: Bench) -> None:
         bench.start("/bin/sh", "-c", "a\0b")
 
 
-def test_no_descriptor_that_was_open_when_we_started_is_passed_on(tmp_path: Path) -> None:
-    descriptor = os.open(os.devnull, os.O_RDONLY)
+@pytest.mark.parametrize("descriptor", [50, 250], ids=["usual", "above-the-limit"])
+def test_no_descriptor_that_was_open_when_we_started_is_passed_on(tmp_path: Path, descriptor: int) -> None:
+    with Path(os.devnull).open() as opened:
+        os.dup2(opened.fileno(), descriptor)
     code = (
-        "import os; from pathlib import Path; from git_pliny.runners.spawn import spawn\n"
+        "import os, resource; from pathlib import Path; from git_pliny.runners.spawn import spawn\n"
         f"assert os.get_inheritable({descriptor})\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
         "with open('output', 'wb') as output, open(os.devnull) as stdin:\n"
         f"    pid = spawn(('/bin/sh', '-c', 'test -e /dev/fd/{descriptor}'), cwd=Path.cwd(), env=dict(os.environ),\n"
         "        stdin=stdin.fileno(), output=output.fileno())\n"
