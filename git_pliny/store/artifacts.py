@@ -15,7 +15,7 @@ from git_pliny.git.repository import Repository
 from git_pliny.git.writer import ObjectWriter, TreeNode
 from git_pliny.model.events import EventType, Line
 from git_pliny.model.names import encode
-from git_pliny.runners.base import OUTPUT, PROMPT, beside
+from git_pliny.runners.base import OUTPUT, PROMPT
 
 _BATCH = 16 * 1024 * 1024
 _AT = "@"  # no encoded name contains it
@@ -116,9 +116,9 @@ class ArtifactsTree:
             writer.write()
 
 
-def _files(folder: Path, agent: str, stem: str) -> Iterator[tuple[tuple[str, ...], Path, int]]:
-    yield ("outputs", agent, f"{stem}.log"), beside(folder, OUTPUT), MODE_FILE
-    yield ("prompts", agent, f"{stem}.md"), beside(folder, PROMPT), MODE_FILE
+def _files(folder: Path, agent: str, stem: str) -> Iterator[tuple[tuple[str, ...], Path | str, int]]:
+    yield ("outputs", agent, f"{stem}.log"), f"{folder}{OUTPUT}", MODE_FILE
+    yield ("prompts", agent, f"{stem}.md"), f"{folder}{PROMPT}", MODE_FILE
     if folder.is_symlink():  # put in place of ours
         return
     for parent, _, names in os.walk(folder):
@@ -143,7 +143,7 @@ def _mode(file: Path) -> int:
         return MODE_FILE
 
 
-def bounded(file: Path, bounds: Bounds) -> bytes | None:
+def bounded(file: Path | str, bounds: Bounds) -> bytes | None:
     """A regular file's content, masked; head and tail with what was cut, where it is over the limit; else None.
 
     What surrounds the border is looked at as well, so that no half of a secret is stored.
@@ -156,6 +156,9 @@ def bounded(file: Path, bounds: Bounds) -> bytes | None:
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         return None
+    if found.st_size == 0:
+        os.close(descriptor)
+        return b""
     with open(descriptor, "rb") as opened:  # noqa: PTH123 - a descriptor
         if found.st_size <= bounds.limit:
             return bounds.masking.mask_bytes(opened.read(bounds.limit))
