@@ -6,9 +6,10 @@ read from its entry, and the fold is asked only where an entry changes many agen
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from git_pliny.model.events import Entry, EventType
 from git_pliny.model.fold import Fold
@@ -108,8 +109,7 @@ class Tally:
             self._standing[name] = standing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One agent as it is shown. `seconds` it has worked, took, or, where it is retrying, has still to wait."""
 
     name: str
@@ -119,8 +119,7 @@ class Row:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True):
     """What is shown at one moment. `hidden` counts the agents of the phase for which there was no room."""
 
     phase: str
@@ -139,8 +138,7 @@ class View:
     checkpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(msgspec.Struct, frozen=True):
     """What the entries told about an agent last: when by the monotonic clock, and how long."""
 
     number: int

@@ -4,9 +4,10 @@ import contextlib
 import random
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+
+import msgspec
 
 from git_pliny.cli import messages, values
 from git_pliny.cli.choosing import OUTER, choose_session
@@ -82,8 +83,7 @@ IgnoreLeftovers = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The command line, as far as it decides what runs."""
 
     task: str | None

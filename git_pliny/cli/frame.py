@@ -7,8 +7,8 @@ what is ours is ASCII where the locale is not UTF-8.
 import io
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+import msgspec
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group
 from rich.text import Text
@@ -36,16 +36,14 @@ _LONGEST_BAR = 30
 _STATUS_LINES = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(msgspec.Struct, frozen=True, kw_only=True):
     """What the terminal can show."""
 
     color: bool
     unicode: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
+class _Columns(msgspec.Struct, frozen=True):
     """How wide the parts of a row are; 0 for one that is left out."""
 
     name: int

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import platformdirs
 
 from git_pliny.cli import messages
@@ -22,8 +22,7 @@ from git_pliny.store.artifacts import Bounds
 USER_FOLDER = "pliny"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workbench:
+class Workbench(msgspec.Struct, frozen=True, kw_only=True):
     """One command's surroundings."""
 
     repository: Repository
@@ -40,7 +39,7 @@ class Workbench:
         given = {tuple(sorted(agent.env.items())): agent.env for agent in plan.agents.values() if agent.env}
         if not given:
             return self
-        return replace(self, masker=Masker(here.environ, self.settings.masking, given=given.values()))
+        return msgspec.structs.replace(self, masker=Masker(here.environ, self.settings.masking, given=given.values()))
 
     @staticmethod
     def clock() -> int:

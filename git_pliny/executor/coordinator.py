@@ -4,8 +4,9 @@ Starting, going on and recovering are the same call: what is done already is rea
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from git_pliny.errors import BusyError
 from git_pliny.executor.desk import Desk
@@ -32,8 +33,7 @@ class End(Enum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How it ended, and why, where that is not the plan's own end."""
 
     end: End

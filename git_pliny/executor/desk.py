@@ -1,7 +1,8 @@
 """The coordinator's desk: what it works with, and the one way in which entries get written and told."""
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from git_pliny.executor.options import Order
 from git_pliny.executor.progress import Reporter
@@ -13,16 +14,15 @@ from git_pliny.store.checkpoints import Occasion, not_held
 from git_pliny.store.run import Run
 
 
-@dataclass(slots=True, kw_only=True)
-class Desk:
+class Desk(msgspec.Struct, kw_only=True):
     """Entries are gathered and written together, then told to the reporter: what it shows is durable."""
 
     order: Order
     run: Run
     reporter: Reporter
     workers: Workers
-    waiting: list[Event] = field(default_factory=list)
-    _warned: set[str] = field(default_factory=set)
+    waiting: list[Event] = []
+    _warned: set[str] = set()
 
     def note(
         self,

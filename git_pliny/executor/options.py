@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from git_pliny.model.plan import Plan
 from git_pliny.model.settings import Settings
@@ -18,8 +19,7 @@ class Masking(Protocol):
     def mask_bytes(self, data: bytes) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line asks for. `only` and `rerun` are names of agents that the plan has."""
 
     parallel: bool | None = None
@@ -33,8 +33,7 @@ class Options:
     """The task in the user's words; agents find it at the head of their context."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of a plan."""
 
     plan: Plan

@@ -5,8 +5,9 @@ Git itself writes the files, in a private index of nothing but them, so filters,
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from git_pliny.errors import GitError, StorageError, WouldOverwriteError
 from git_pliny.git.guard import AGAIN
@@ -21,8 +22,7 @@ _LATE_REFUSALS = ("not uptodate", "would be overwritten", "would be removed", "w
 """Git's words for what our own check let through because it came to be a moment later."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done to the files; and what the index has to know of them."""
 
     files: tuple[Change, ...]

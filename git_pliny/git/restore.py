@@ -8,7 +8,7 @@ Nested repositories: their commit moves in the index; their files are left alone
 Not guaranteed: a file edited in the instant between being checked and being replaced is lost, as with `git checkout`.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from git_pliny.errors import WouldOverwriteError
 from git_pliny.git.checkout import Steps, move_files, put_index, take_steps
@@ -26,8 +26,7 @@ _PATIENT = ("-c", "core.filesRefLockTimeout=5000", "-c", "core.packedRefsTimeout
 """Options that have git wait, in milliseconds, for a lock that another git holds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where the workspace is to stand: a checkpoint's files, index (None: HEAD's tree) and HEAD."""
 
     tree: str
@@ -35,8 +34,7 @@ class Target:
     head: Head
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restore:
+class Restore(msgspec.Struct, frozen=True, kw_only=True):
     """What a restore would do; `current` is the snapshot that keeps all that it overwrites or removes."""
 
     target: Target

@@ -10,15 +10,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from git_pliny.errors import StorageError
 from git_pliny.git.repository import Repository
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scratch:
+class Scratch(msgspec.Struct, frozen=True, kw_only=True):
     """A private folder; `descriptor` holds it."""
 
     folder: Path

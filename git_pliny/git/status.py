@@ -6,9 +6,10 @@ Two gits look at once, one at what the index knows, one for what it does not: on
 import errno
 import os
 import re
-from dataclasses import dataclass, field
 from subprocess import CompletedProcess
 from threading import Thread
+
+import msgspec
 
 from git_pliny.errors import GitError
 from git_pliny.git.index import GITLINK, PLAIN
@@ -35,21 +36,20 @@ _UNREADABLE = re.compile(
 absolute paths of rules are the user's own settings, which git may pass over."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Status:
+class Status(msgspec.Struct, kw_only=True):
     """Paths are bytes as git has them, relative to the root of the worktree."""
 
     head: str | None = None
     staged: bool = False
     """Whether the index differs from HEAD's tree."""
-    unmerged: list[bytes] = field(default_factory=list)
-    changed: list[bytes] = field(default_factory=list)
+    unmerged: list[bytes] = []
+    changed: list[bytes] = []
     """Paths that differ from the index, untracked files included."""
-    gone: list[bytes] = field(default_factory=list)
+    gone: list[bytes] = []
     """Paths of the index that are no longer there, or that a nested repository has taken the place of."""
-    nested: list[bytes] = field(default_factory=list)
+    nested: list[bytes] = []
     """Nested repositories that the index does not know as such."""
-    dirty_submodules: list[bytes] = field(default_factory=list)
+    dirty_submodules: list[bytes] = []
 
 
 def read_status(repository: Repository) -> Status:

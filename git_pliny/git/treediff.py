@@ -1,8 +1,9 @@
 """What has to change in a work tree to come from one tree to another."""
 
 import os
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from git_pliny.git.index import GITLINK, Entry
 from git_pliny.git.repository import Repository
@@ -15,8 +16,7 @@ class Kind(StrEnum):
     """The commit of a nested repository changes: its files are left alone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One path that differs: `old` is None where it is created, `new` where it is removed."""
 
     old: Entry | None

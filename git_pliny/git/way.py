@@ -6,9 +6,10 @@ Each refusal is a WouldOverwriteError that names the path.
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+
+import msgspec
 
 from git_pliny.errors import StorageError, WouldOverwriteError
 from git_pliny.git.guard import AGAIN
@@ -97,8 +98,7 @@ def _parents(path: bytes) -> Iterator[bytes]:
         at = path.find(b"/", at + 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
+class _Way(msgspec.Struct, frozen=True, kw_only=True):
     repository: Repository
     tree: str
     replaced: frozenset[bytes]

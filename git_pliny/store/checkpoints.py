@@ -1,9 +1,10 @@
 """Checkpoints: a workspace as a commit, tagged under `refs/pliny/checkpoints/<session>/<name>` (DESIGN section 4)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from git_pliny.errors import CorruptError, PlinyError
 from git_pliny.git.objects import ObjectReader
@@ -28,8 +29,7 @@ class CheckpointKind(StrEnum):
     BEFORE_ROLLBACK = "before-rollback"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     """What a checkpoint is made for: its name, and the phase, agent and attempt that it belongs to, if any."""
 
     name: str
@@ -41,8 +41,7 @@ class Occasion:
     """The name is the user's: where it is taken, that is an error; else a number is added."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCheckpoint:
+class StoredCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A checkpoint read back: what a rollback needs."""
 
     commit: str

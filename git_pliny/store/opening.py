@@ -4,8 +4,9 @@ import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from git_pliny.errors import BusyError, PlinyError
 from git_pliny.git.refs import set_symbolic
@@ -18,8 +19,7 @@ from git_pliny.store.run import Run
 from git_pliny.store.sessions import CURRENT, SESSIONS, lock_path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desired:
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
     """A session to be created; `task` is what it is for, where the user said so in words."""
 
     name: str

@@ -4,9 +4,10 @@ First a checkpoint of what is there now, then an entry that says what is about t
 entry that sets back what ended since. A rollback that was begun and not ended is carried out again by whoever recovers.
 """
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+
+import msgspec
 
 from git_pliny.errors import NotFoundError, WouldOverwriteError
 from git_pliny.git.locks import break_stale_locks
@@ -27,8 +28,7 @@ _GIT_ENDS_S = 5.0
 """How long a git that outlived a killed rollback may take to end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollback:
+class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     """A rollback, planned or done: where to, what moves, and which attempts no longer count, or count again."""
 
     checkpoint: CheckpointState
