@@ -79,7 +79,7 @@ def copy_index(repository: Repository, to: Path) -> Identity | None:
 
 def write_tree(repository: Repository, index: Path) -> str:
     """The tree of a private index, written to the object database."""
-    return repository.git(*PLAIN, "write-tree", index=index, durable=True).decode().strip()
+    return repository.git_again(*PLAIN, "write-tree", index=index).decode().strip()
 
 
 def set_entries(repository: Repository, index: Path, entries: Iterable[Entry], *, drop: Iterable[bytes] = ()) -> None:

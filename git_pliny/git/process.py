@@ -41,6 +41,18 @@ _HELD = re.compile(r"Unable to create '(?P<file>[^']+)\.lock': File exists")
 _REF_HELD = re.compile(r"cannot lock ref '(?P<file>[^']+)'.*File exists", re.DOTALL)
 
 
+_AGAIN = "type the same again"
+_LOST = re.compile(rb"error: unable to (?:write file|create temporary file).*: No such file or directory")
+
+
+class ObjectsLostError(GitError):
+    """Objects were not written, since another git just then removed an empty folder of them: try again.
+
+    `git gc` removes such folders. With `core.fsyncMethod=batch` git complains, and exits with 0 all the same (seen in
+    2.39; `tmp_objdir_migrate` in its bulk-checkin.c).
+    """
+
+
 class GitKilledError(GitError):
     """A signal ended git, which may have left locks behind."""
 
@@ -87,6 +99,8 @@ def run_git(
         if not cwd.is_dir():
             raise GitError(f"the folder {cwd} is gone") from error
         raise ConfigError("the program 'git' was not found", hint="install git 2.34 or newer") from error
+    if _LOST.search(done.stderr):
+        raise ObjectsLostError(f"another git removed a folder that git {_verb(command)} wrote to", hint=_AGAIN)
     if done.returncode not in accept:
         raise git_error(command, done.returncode, done.stderr)
     return done
@@ -99,8 +113,12 @@ def git_error(command: Sequence[str], returncode: int, stderr: bytes) -> GitErro
     reason = "; ".join(dict.fromkeys(line.removeprefix("fatal: ").removeprefix("error: ") for line in lines[:3]))
     if held := _HELD.search(words) or _REF_HELD.search(words):
         return LockHeldError(f"git found a lock held: {reason}", f"{held['file']}.lock")
-    verb = next((word for word in command[1:] if not word.startswith("-") and "=" not in word), "git")
+    verb = _verb(command)
     message = f"git {verb} failed (exit {returncode}): {reason or 'it said nothing'}"
     if returncode < 0:
         return GitKilledError(f"git {verb} was ended by signal {-returncode}")
     return StorageError(message) if _FULL.search(words) else GitError(message)
+
+
+def _verb(command: Sequence[str]) -> str:
+    return next((word for word in command[1:] if not word.startswith("-") and "=" not in word), "git")

@@ -3,6 +3,7 @@
 Owns no objects and no refs; those are `objects` and `refs`.
 """
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from git_pliny.errors import GitError, PlinyError
-from git_pliny.git.process import DURABLE, run_git, without_local_variables
+from git_pliny.git.process import DURABLE, ObjectsLostError, run_git, without_local_variables
 
+_TRIES = 10
 _QUESTIONS = ("--show-toplevel", "--git-dir", "--git-common-dir", "--show-object-format")
 
 
@@ -54,6 +56,13 @@ class Repository:
             *arguments, stdin=stdin, index=index, accept=accept, durable=durable, env=env, keep_open=keep_open
         )
         return done.stdout
+
+    def git_again(self, *arguments: str | Path, stdin: bytes | None = None, index: Path | None = None) -> bytes:
+        """The same for a command that writes objects: synced, and run again where some of them were lost."""
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(ObjectsLostError):
+                return self.git(*arguments, stdin=stdin, index=index, durable=True)
+        return self.git(*arguments, stdin=stdin, index=index, durable=True)
 
     def git_process(
         self,

@@ -24,7 +24,7 @@ from git_pliny.git.index import (
     write_tree,
 )
 from git_pliny.git.locks import break_stale_locks
-from git_pliny.git.process import run_git
+from git_pliny.git.process import ObjectsLostError, run_git
 from git_pliny.git.repository import Head, Repository
 from git_pliny.git.scratch import scratch
 from git_pliny.git.status import Status, read_status
@@ -64,7 +64,7 @@ def capture(repository: Repository) -> Snapshot:
         try:
             return _capture(repository)
         except GitError as error:
-            if not _PASSING.search(error.message):
+            if not isinstance(error, ObjectsLostError) and not _PASSING.search(error.message):
                 raise
     return _capture(repository)
 
@@ -150,7 +150,7 @@ def _head_ref(repository: Repository) -> str | None:
 def tree_of_head(repository: Repository, head: Head) -> str:
     """The tree of HEAD's commit; the empty tree, written, where there is no commit yet."""
     if head.oid is None:
-        return repository.git("mktree", stdin=b"", durable=True).decode().strip()
+        return repository.git_again("mktree", stdin=b"").decode().strip()
     return repository.git("rev-parse", "--verify", f"{head.oid}^{{tree}}").decode().strip()
 
 
