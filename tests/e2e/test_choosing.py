@@ -143,7 +143,7 @@ def test_rerun_runs_an_agent_again_and_what_needs_it(scratch: Scratch) -> None:
     assert attempts(scratch) == {"a": 1, "d": 1, "b": 2, "c": 2}
     scratch.pliny("execute", "--rerun", "a", "--rerun", "d")
     assert attempts(scratch) == {"a": 2, "d": 2, "b": 3, "c": 3}
-    refused = scratch.pliny("execute", "--rerun", "a", "--only", "c", exits=1)
+    refused = scratch.pliny("execute", "--rerun", "a", "--only", "a", "--only", "c", exits=1)
     assert "agent c needs b, which has not completed" in refused.stderr
     near = scratch.pliny("execute", "--rerun", "aa", exits=1)
     assert "the plan has no agent 'aa'; did you mean 'a'?" in near.stderr
