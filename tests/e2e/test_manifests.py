@@ -136,8 +136,10 @@ def test_a_failed_task_fails_its_iteration_blocks_what_depends_on_it_and_is_run_
         "I3.T1": "blocked",
     }
     scratch.write("go", "")
+    scratch.write(PATH, json.dumps(content))  # as a kill before the write-back leaves it
     scratch.pliny("execute")
     assert log(scratch) == ["I1.T1", "I1.T2", "I1.T2", "I2.T1", "I2.T2", "I3.T1"]
+    assert completed(scratch) == ["I1.T1", "I1.T2", "I2.T1", "I2.T2", "I3.T1"]
     assert [each["status"] for each in read(scratch)["iterations"]] == ["completed"] * 3
     assert read(scratch)["progress"] == 100
 
