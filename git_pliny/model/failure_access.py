@@ -75,6 +75,39 @@ ACCESS: tuple[Words, ...] = (
         r"|insufficient permissions?|missing (?:required )?permissions?",
     ),
     sure(
+        AUTH,
+        "refresh refreshed token sign log pg_hba role user wrongpass noauth noperm supplied keys gated permission "
+        "authentication requires access storing saving loading retrieving disabled suspended deactivated",
+        r"(?:refresh|refreshing) (?:the |your )?(?:access )?token:|token refresh failed|token could not be refreshed"
+        r"|refresh token (?:was|is|has)|(?:sign|log) in again|no pg_hba\.conf entry|no password supplied"
+        r"|(?:role|user) \"[^\"]{1,80}\" does not exist|\bwrongpass\b|\bnoauth\b|\bnoperm\b|\bgated repo"
+        r"|(?<!or )(?<!likely )you (?:do not|don't) have (?:the )?(?:permission|rights)|does not have permission to"
+        r"|requires authentication|authentication (?:token|credentials?) (?:is|are|was|were|not|missing|invalid)"
+        r"|error (?:storing|saving|loading|retrieving|getting) credentials"
+        r"|(?:organization|account|workspace|project|user|key) (?:has been|has|is|was) (?:disabled|suspended"
+        r"|deactivated)",
+    ),
+    sure(
+        CERTIFICATE,
+        "certificate tls https",
+        r"remote certificate is invalid|does not look like a tls handshake|gave http response to https client",
+    ),
+    sure(
+        SETTING,
+        "context file git_repository repository database configuration toolchain settings",
+        r"cannot locate context|does not appear to be a git repository|fatal: +database \"[^\"]{1,80}\" does not exist"
+        r"|no (?:\w+ )?configuration (?:has been |was |is )?(?:provided|found|specified|given)"
+        r"|config(?:uration)? file \S{1,200} (?:test failed|contains errors|is invalid)",
+    ),
+    sure(
+        PROGRAM,
+        "make fish installed python python3 module choose",
+        r"^make(?:\[\d+\])?: \S{1,100}: (?:no such file or directory|command not found|permission denied)$"
+        r"|^fish: unknown command|^\S{0,100}python[\d.]{0,8}: no module named \S"
+        r"|\b(?:toolchain|sdk|runtime|compiler|executable|interpreter) ['\"\w.@-]{1,60} is not installed"
+        r"|rustup could not choose a version",
+    ),
+    sure(
         SETTING,
         "identity tell ident region ownership profile secret context",
         r"author identity unknown|please tell me who you are|empty ident name|you must specify a region"
@@ -89,7 +122,7 @@ ACCESS: tuple[Words, ...] = (
         + r"|environment variables? (?:must be|"
         + _NOT_SET
         + r")|(?:missing|required|undefined|unset) (?:[\w-]+ )?(?:environment|env) var"
-        r"|(?:please )?set (?:the )?['\"`$]?\w{2,80}['\"`]? (?:or ['\"`$]?\w{2,80}['\"`]? )?(?:in (?:your"
+        r"|(?:please |try )?set(?:ting)? (?:the )?['\"`$]?\w{2,80}['\"`]? (?:or ['\"`$]?\w{2,80}['\"`]? )?(?:in (?:your"
         r"|the) )?environment var|must be set\b.{0,160}environment variable"
         r"|by setting the \w{2,80} environment variable|or specify \w{2,80} env"
         r"|env(?:ironment)? var(?:iable)? ['\"`$]?\w{1,80}['\"`]? (?:must be|is required|" + _NOT_SET + r")",

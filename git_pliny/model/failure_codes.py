@@ -41,6 +41,7 @@ _CODES: tuple[tuple[Meaning, str], ...] = (
         AUTH,
         r"(?:invalid|expired)?signature\w*|request_?expired|auth_?failure|unauthorized_?operation|opt_?in_?required",
     ),
+    (AUTH, r"(?:invalid|expired|missing|unknown)_?\w*(?:access_?key|api_?key|token|credential|authentication)\w*"),
     (AUTH, r"access_?terminated\w*|access_?not_?configured|invalid_?client\w*|unrecognized_?client\w*"),
     (QUOTA, r"billing_?\w+|insufficient_?(?:balance|funds|credits?|user_?quota)|payment_?required\w*"),
     (PROMPT, r"request_?too_?large|string_?above_?max_?length|content_?too_?large"),

@@ -2,7 +2,10 @@
 
 from git_pliny.model.failure_meanings import DATA, DEPENDENCY, REQUEST, TEMPORARY, TIMEOUT, Words, plain, sure
 
+_NOTATION = r"(?:json|yaml|toml|xml)\b(?: (?:file|document|data|response|input|string|body|payload|output)\b)?"
+
 REST: tuple[Words, ...] = (
+    sure(TIMEOUT, "timeout longer", r"due to (?:statement|query|user|command) time-?out|execution took longer than"),
     plain(
         TIMEOUT,
         "timed timedout timeout time",
@@ -18,17 +21,22 @@ REST: tuple[Words, ...] = (
     ),
     sure(
         DATA,
-        "json expecting",
+        "json expecting value ejsonparse jsonparseerror",
         r"is not valid json|unexpected (?:token|end|non-whitespace) .{0,60}\bjson\b"
-        r"|unterminated string in json|expecting value: line \d+",
+        r"|\bin json at position \d|expected value at line \d+ column \d|\bejsonparse\b|\bjsonparseerror\b"
+        r"|\bjson data ends prematurely|unterminated string in json|expecting value: line \d+",
     ),
     plain(
         DATA,
         "json yaml toml xml",
-        r"(?:invalid|malformed|bad|broken|corrupt(?:ed)?) (?:json|yaml|toml|xml)\b"
-        r"|(?:json|yaml|toml|xml) (?:parse|parsing|decode|decoding) (?:error|failed)"
-        r"|(?:failed|unable) to (?:parse|decode) (?:[\w'-]+ )?(?:json|yaml|toml|xml)"
-        r"|error parsing (?:[\w'-]+ )?(?:json|yaml|toml|xml)",
+        r"(?:invalid|malformed|bad|broken|corrupt(?:ed)?) "
+        + _NOTATION
+        + r"|"
+        + _NOTATION
+        + r" (?:parse|parsing|decode|decoding) (?:error|failed)"
+        r"|(?:failed|unable) to (?:parse|decode) (?:[\w'-]+ )?"
+        + _NOTATION
+        + r"|error parsing (?:[\w'-]+ )?(?:json|yaml|toml|xml)",
     ),
     sure(
         DATA,
@@ -41,12 +49,18 @@ REST: tuple[Words, ...] = (
         "data response request output message result format schema validation gzip tar zip zipfile archive input parse",
         r"malformed (?:response|request|output|message|input|result)\b"
         r"|(?:invalid|malformed|corrupt(?:ed)?|bad) (?:input )?(?:data format|data|file format|format"
-        r"|archive"
-        r"|input file)\b|data (?:is|are) (?:invalid|malformed|corrupt(?:ed)?)"
+        r"|archive|input file|\w+ format)\b|data (?:is|are) (?:invalid|malformed|corrupt(?:ed)?)"
         r"|schema validation (?:failed|error)|validation (?:error|failed)\b(?! of)"
         r"|(?:not|doesn't) (?:match|conform to) (?:the )?(?:json )?schema|not in gzip format"
         r"|does not look like a tar archive|cannot find zipfile directory|not a zip file"
         r"|not a valid (?:zip|archive|gzip|json|yaml|xml)",
+    ),
+    sure(
+        DATA,
+        "malformed corrupt corrupted truncated archive schema wheel nul zlib binascii struct",
+        r"\b(?:is|are|was|object) (?:malformed|corrupt(?:ed)?|truncated)\b|is not an? (?:[\w.]+ ){0,3}archive\b"
+        r"|(?:not|doesn't) (?:match|conform to) (?:the )?(?:\w+ )?schema|\bwheel .{1,300} is invalid|line contains nul"
+        r"|^(?:_?csv|zlib|binascii|struct)\.error\b",
     ),
     sure(
         DATA,
@@ -73,7 +87,8 @@ REST: tuple[Words, ...] = (
     plain(
         DEPENDENCY,
         "dependency dependencies prerequisite prerequisites",
-        r"(?:dependency|prerequisite)(?: task)? (?:was |is |has )?not (?:been )?(?:met|completed|satisfied"
+        r"(?:dependency|prerequisite)(?: task)?(?: ['\"]?[\w.-]{1,60}['\"]?:?)? (?:was |is "
+        r"|has )?not (?:been )?(?:met|completed|satisfied"
         r"|fulfilled)|(?:dependencies|prerequisites) (?:were |are |have )?not (?:been )?(?:met|completed"
         r"|satisfied|fulfilled)",
     ),

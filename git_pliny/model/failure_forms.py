@@ -60,7 +60,10 @@ _SETTLED = (
     r"|could not apply [0-9a-f]{7}"
 )
 _DIAGNOSTIC = r"^(?:-->\s*)?[\w./\\+-]{1,300}\.\w{1,8}(?::\d{1,7}|\(\d{1,7})"
-_FINDING = r"^\S{1,300}?[:(]\d[\d:,)]*:? ?(?:- )?(?:fatal )?(?:error|warning|note|[a-z]{1,4}\d{2,5})\b"
+_FINDING = (
+    r"^(?!\S{1,300}\.(?:targets|props)\()\S{1,300}?[:(]\d[\d:,)]*:? ?(?:- )?(?:fatal )?"
+    r"(?:error|warning|note|[a-z]{1,4}\d{2,5})\b"
+)
 
 # What only leads to the cause or wraps it.
 _TRACE = (
@@ -93,9 +96,10 @@ _IGNORED = (
     r"|^(?:def|class|return|except|catch|elif|else|while|import|from|const|let|var|func|fn|pub|public"
     r"|private|static|assert|expect|echo|print|printf|case ['\"\w]"
     r"|try|finally|with|async|await|self|if \(|for \()\b[\s(.:{]"
-    r"|^(?:log|logger|console|logging|self|err|e)\.\w|^@\w|^>>> |^\$ |^\+(?!\d)|^-{1,2}\w|^\w{1,40} ?= ?[{\[]"
+    r"|^(?:log|logger|console|logging|self|err|e)\.\w|^@\w|^>>> |^\$ |^\+(?!\d)|^-{1,2}(?!e:\d)\w|^\w{1,40} ?= ?[{\[]"
     r"|^(?:q\d+[:.)] ?)?(?:what|why|how|when|which|who|does|do|should|can|could) .*\?$"
-    r"|^> +\S+.*[;:{(]$|^[\"']?(?:actual|expected|operator|generatedmessage)[\"']?: "
+    r"|^> +(?:raise|throw|return|assert|if|for|def|const|let|var|await|console|expect|self)\b|^> +\S+.*[;:{(]$"
+    r"|^[\"']?(?:actual|expected|operator|generatedmessage)[\"']?: "
     r"|^(?:e|>) {2,}\S|^(?:ok|pass|passed|✓|✔|√)\b|^(?:ok|not ok) \d|\b(?:passed|skipped|xfail)$"
     r"|\b(?:passed|failed|skipped|xfail|error) +\[ *\d+%\]"
     r"|\.\.\. (?:fail|error|passed|failed|skipped)$|: (?:passed|pass)$|\(\d+(?:\.\d+)? ?m?s\)$|\bis handled\b"
@@ -104,7 +108,7 @@ _IGNORED = (
 _BULLET = r"^(?:[-*•+]|\d{1,3}[.)]) +\S"
 _STATED = r"error|fail(?:ed|ure)|fatal|exception|cannot|could not|unable"
 _JSON = r"^\{\".*\}?$"
-_JSON_ERROR = r"\"(?:\w*error\w*|errors|exception|level|fault|code)\"|_error\""
+_JSON_ERROR = r"\"(?:\w*error\w*|errors|exception|level|fault|code|message|detail)\"|_error\""
 _JSON_WELL = r"\"is_error\": ?false"
 
 # What says that work goes on.

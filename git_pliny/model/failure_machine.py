@@ -6,18 +6,19 @@ MACHINE: tuple[Words, ...] = (
     # ---- the machine ------------------------------------------------------------------------------------------
     sure(
         DISK,
-        "space enospc edquot disk",
+        "space enospc edquot disk misconf storage",
         r"no space left on|\benospc\b|disk quota exceeded|\bedquot\b"
         r"|not enough (?:free )?(?:disk |storage )?space|insufficient (?:disk )?space|out of disk space"
-        r"|disk (?:is )?full\b|no (?:free )?disk space",
+        r"|unable to persist (?:on|to) disk|insufficient storage|disk (?:is )?full\b|no (?:free )?disk space",
     ),
     sure(
         MEMORY,
-        "memory enomem oom bad_alloc oomkilled heap",
+        "killed memory enomem oom bad_alloc oomkilled heap",
         r"(?<!when )out of memory|allowed memory size of \d+ bytes exhausted|fatal process oom|\benomem\b"
         r"|\boom[- ]?kill(?:ed|er)?\b(?!['\"]?[=:] ?(?:false|0))"
         r"|cannot allocate memory|std::bad_alloc|java heap space|gc overhead limit"
         r"|requires more (?:system )?memory|memory (?:is )?exhausted|unable to allocate .{0,40}\b[kmgt]i?b\b"
+        r"|command not allowed when used memory|killed signal terminated program"
         r"|memory allocation of \d+ bytes failed|not enough (?:system )?memory",
     ),
     sure(
@@ -30,9 +31,11 @@ MACHINE: tuple[Words, ...] = (
     # ---- permission and locks: both can speak of a lock ----------------------------------------------------------
     sure(
         PERMISSION,
-        "eacces eperm erofs root superuser",
+        "eacces eperm erofs root superuser sudo elevation",
         r"\beacces\b|\beperm\b|\berofs\b|are you root\?|must be (?:run as )?root"
-        r"|must be run as (?:root|administrator)|requires? root|must be superuser",
+        r"|must be run as (?:root|administrator)|requires? root|must be superuser"
+        r"|^sudo: (?:a password is required|a terminal is required|no tty present|.{0,80}not allowed)"
+        r"|requires elevation",
     ),
     plain(
         PERMISSION,
@@ -56,9 +59,10 @@ MACHINE: tuple[Words, ...] = (
     ),
     sure(
         LOCK,
-        "deadlock serialize sqlite_busy ebusy etxtbsy busy another process",
+        "deadlock serialize sqlite_busy ebusy etxtbsy busy another process eaddrinuse address port",
         r"deadlock (?:detected|found)|could not serialize access|\bsqlite_busy\b|\bebusy\b|\betxtbsy\b"
-        r"|text file busy|device or resource busy|resource busy|used by another process"
+        r"|\beaddrinuse\b|address already in use|port (?:\d+ )?is already (?:allocated|in use)|port \d+ is in use"
+        r"|\b(?:target|file|table) is busy|text file busy|device or resource busy|resource busy|used by another process"
         r"|another (?:git )?process seems to be"
         r"|another \w{1,40}(?: \([\w/]+\))? (?:is )?(?:currently )?(?:already )?(?:in progress|running"
         r"|holding)|another (?:[\w-]+ ){1,4}(?:is|has) (?:already )?(?:in progress|running|holding)"
@@ -66,8 +70,8 @@ MACHINE: tuple[Words, ...] = (
     ),
     sure(
         TEMPORARY,
-        "resource eagain eio estale stale input output interrupted",
+        "resource eagain eio estale stale input output interrupted block ewouldblock",
         r"resource temporarily unavailable|\beagain\b|\beio\b|\bestale\b|stale (?:nfs )?file handle"
-        r"|input/output error|interrupted system call|\bdisk i/o error",
+        r"|operation would block|\bewouldblock\b|input/output error|interrupted system call|\bdisk i/o error",
     ),
 )

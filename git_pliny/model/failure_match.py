@@ -10,7 +10,7 @@ import re
 from git_pliny.model.failure_codes import meaning_of_codes, meaning_of_numbers
 from git_pliny.model.failure_forms import Form
 from git_pliny.model.failure_lines import Line, is_diagnostic
-from git_pliny.model.failure_meanings import Meaning, Weight, Words
+from git_pliny.model.failure_meanings import CERTIFICATE, Meaning, Weight, Words
 from git_pliny.model.failure_status import STATUS, meaning_of_match, reason_end
 from git_pliny.model.failure_words import VAGUE, WORDS
 from git_pliny.model.patterns import compiled
@@ -33,8 +33,8 @@ _MARKED = (
     r"|abort(?:ed|ing)?|because(?: of)?|due to|caused by|got|received|returned|responded)\b"
 )
 _CARRIED = (
-    r"\s*$|\s*[^\w\s]|\s+(?:by|to|from|on|at|for|in|while|during|after|with|because|due|when|since|before|errno|\d"
-    r"|trying|please|and)\b"
+    r"\s*$|\s*[^\w\s]|\s+(?:by|to|from|on|at|for|in|while|during|after|with|because|due|when|since|before|errno|\d\w*"
+    r"|trying|sending|please|and)\b"
 )
 _DENIED = (
     r"\b(?:no|(?:is|are|was|were|does|do) not|without|zero|0|never|avoid(?:s|ed)?|ignor(?:e|es|ed|ing)"
@@ -44,7 +44,8 @@ _DIGITS = r"[45]\d\d"
 
 # What says of an expression before it that it did no harm: `connection refused: handled`.
 _SURVIVED = (
-    r"\W{0,4}(?:(?:is|was|are|were) )?(?:retry|handled|ignored|(?:as )?expected|ok|skipped|recovered|tolerated)\W*$"
+    r"\W{0,4}(?:(?:is|was|are|were) )?(?:retry|handled|ignored|(?:as )?expected|skipped|tolerated)\W*$"
+    r"|[^;:]{0,60}\b(?:done|ok|succeeded|recovered|reconnected|resumed)\W*$"
 )
 
 # A quotation that is part of a sentence: `the text "connection refused" is missing`, not `failed: "it was refused"`.
@@ -70,6 +71,7 @@ _EXPLAINED = (
 _SUPPOSED = (
     r"\b(?:if|whenever|unless|should|would|might|in case|when (?!\w+ing\b)|means?|so that|such as|e\.g\.) [^.;:]*$"
 )
+_WITHIN = r" (?:when|if|whenever|unless) (?!\w+ing\b)"
 _DESCRIBED = r"\b(?:returns|answers|raises|throws|emits|sends|replies|responds|retries|covers|simulates) [^.;:]*$"
 
 
@@ -82,7 +84,7 @@ def meaning_of_line(line: Line, *, plain: bool, thrown: bool = False) -> Meaning
         return None
     if is_diagnostic(line) and not thrown:
         said = _by_words(line, WORDS, plain=False, thrown=False)
-        return said if said is not None and said.category in _ANYWHERE else None
+        return said if said is not None and (said.category in _ANYWHERE or said == CERTIFICATE) else None
     error = thrown or line.form is Form.ERROR
     return _by_words(line, WORDS, plain=plain, thrown=thrown) or meaning_of_codes(line.text, error=error)
 
@@ -144,7 +146,8 @@ def _denied(line: Line, found: re.Match[str]) -> bool:
 def _mentioned(line: Line, found: re.Match[str], end: int) -> bool:
     """Whether the line only speaks of this."""
     before = line.low[line.start : found.start()][-_BEFORE:]
-    if line.form is not Form.ERROR and compiled(_SUPPOSED).search(before):
+    supposed = compiled(_SUPPOSED).search(before) or compiled(_WITHIN).search(line.low, found.start(), end)
+    if line.form is not Form.ERROR and supposed:
         return True
     after = line.low[end : end + _BEFORE]
     if compiled(_SURVIVED).match(after):

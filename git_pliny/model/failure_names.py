@@ -42,7 +42,13 @@ _NAMES: tuple[tuple[Meaning, str], ...] = (
             r"|(?:No|Partial)?Credentials\w*|\w*CredentialsError|ExpiredToken\w*|InvalidToken\w*|LoginRequired\w*"
         ),
     ),
-    (SETTING, r"NoRegionError|ProfileNotFound|ImproperlyConfigured|\w*Config(?:uration)?(?:Error|Exception)"),
+    (
+        SETTING,
+        (
+            r"\w*Settings?Error|NoRegionError|ProfileNotFound|ImproperlyConfigured"
+            r"|\w*Config(?:uration)?(?:Error|Exception)"
+        ),
+    ),
     (MEMORY, r"\w*MemoryError|OutOfMemory\w*|BadAlloc"),
     (PERMISSION, r"PermissionError|AccessDeniedException"),
     (TIMEOUT, r"TimeoutExpired|CommandTimeout\w*"),
@@ -62,6 +68,7 @@ _NAMES: tuple[tuple[Meaning, str], ...] = (
             r"|BrokenPipeError|MaxRetryError|ProtocolError|RemoteDisconnected|IncompleteRead\w*|ChunkedEncodingError"
             r"|Server(?:Disconnected|Connection)\w*"
             r"|Client(?:Connector|Connection|OS|Payload)\w*|NoRouteToHost\w*|SSLEOFError|SSLZeroReturnError"
+            r"|BadStatusLine|No(?:Brokers?|Nodes?|Servers?|Hosts?|Connections?)\w*Available\w*|\w*ConnectionFailed"
             r"|PortUnreachable\w*|SSLHandshakeException|HttpRequestException|WebException"
         ),
     ),
@@ -69,8 +76,10 @@ _NAMES: tuple[tuple[Meaning, str], ...] = (
     (
         DATA,
         (
-            r"\w*(?:Decode|Validation)Error|(?:Scanner|Parser|Parse|Schema)Error"
+            r"\w*(?:Decode|Decoding|Validation|Unmarshal\w*)Error|(?:Scanner|Parser|Parse|Schema)Error"
             r"|\w*(?:JsonParse|MalformedJson|Decoding)Exception"
+            r"|\w*(?:Json|JSON|Yaml|YAML|Toml|TOML|Xml|XML|Csv|CSV|Parquet|Avro)\w*(?:Error|Exception|Invalid)"
+            r"|Unidentified\w*Error|EmptyDataError|ArrowInvalid|Corrupt\w*|Malformed\w*|InvalidFormat\w*"
             r"|UnpicklingError|Bad\w*File|ExpatError|XMLSyntaxError"
         ),
     ),

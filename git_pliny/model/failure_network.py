@@ -30,6 +30,16 @@ NETWORK_WORDS: tuple[Words, ...] = (
         r"|connect timeout error|headers timeout error|deadline of .{1,30} exceeded"
         r"|timeout of \d+ ?ms exceeded(?!\. for async)|err_(?:connection_)?timed_out",
     ),
+    sure(
+        NAME,
+        "nxdomain servfail getaddrinfo host dns_probe_finished_nxdomain find",
+        r"\bnxdomain\b|\bservfail\b|dns_probe_finished|no such host is known|server can't find \S",
+    ),
+    sure(
+        NETWORK_TIMEOUT,
+        "aborted handshake banner longer",
+        r"aborted due to timeout|handshake timed out|timed out during (?:banner|handshake)",
+    ),
     sure(NETWORK_TIMEOUT, "curl operation", r"curl: \(28\)|curl error 28\b|operation timed out|operation too slow"),
     sure(
         NETWORK,
@@ -51,13 +61,15 @@ NETWORK_WORDS: tuple[Words, ...] = (
     ),
     sure(
         NETWORK,
-        "class failure connecting attempts connection communication epipe disconnect disconnected closed hung "
+        "ssh_exchange_identification class failure connecting attempts connection communication epipe disconnect "
+        "disconnected closed hung "
         "eof kex_exchange_identification reply hang "
         "upstream sending connect retries server spurious premature remote socket resets rsync handshake "
         "tunnel unreachable sent index stream network file",
         r"failed to establish a new connection|max retries exceeded with url|remote end (?:closed|hung up)"
         r"|connection broken by|server disconnected|unexpected disconnect|fatal: early eof"
-        r"|kex_exchange_identification|empty reply from server|server closed abruptly|socket hang up"
+        r"|kex_exchange_identification|ssh_exchange_identification|empty reply from server|server closed abruptly"
+        r"|socket hang up"
         r"|peer closed connection|transfer closed with|server closed the connection"
         r"|(?:stream|connection|socket) (?:disconnected|closed) before|premature close"
         r"|forcibly closed by the remote host|too many connection resets|connection unexpectedly closed"
@@ -87,6 +99,24 @@ NETWORK_WORDS: tuple[Words, ...] = (
         r"problem related to network connectivity|trouble with your network connection"
         r"|network (?:is )?unreachable",
     ),
+    sure(
+        NETWORK,
+        "send recv sending receiving receive goaway eproto handshake syscall communications peer side terminated",
+        r"\b(?:send|recv) failure: |fail(?:ed|ure) (?:when )?(?:sending|receiving|receive|recv) data (?:to"
+        r"|from) the peer"
+        r"|sent goaway|\beproto\b|alert handshake failure|ssl syscall error|communications link failure"
+        r"|other side closed|^typeerror: terminated\b",
+    ),
+    sure(
+        NETWORK,
+        "loading clients slots connections nodes brokers hosts unreachable response responding err_socket_closed",
+        r"loading the dataset in memory|too many clients already|connection slots are reserved"
+        r"|max(?:imum)? number of clients reached|\btoo many connections\b|\bunreachable or down\b"
+        r"|\b(?:no|none of the configured) (?:\w+ )?(?:nodes|brokers|hosts|connections) (?:are |is )?available"
+        r"|(?:unexpected|premature) end of (?:the )?(?:response|body|stream|chunk)"
+        r"|server \S{1,100} (?:is )?not responding"
+        r"|\berr_socket_\w+|no living connections",
+    ),
     plain(
         NETWORK,
         "connection connect",
@@ -95,7 +125,7 @@ NETWORK_WORDS: tuple[Words, ...] = (
         r"|timed out|closed(?: by| unexpectedly|$))|^connection (?:closed|reset|timed out)\b|"
         + _CANNOT
         + r" (?:to )?(?:re)?connect(?:ing)?\b(?!ed)|connect failed|connect error|^connection error\b"
-        r"|connection error\.?$",
+        r"|connection error(?=\W*$)",
     ),
     plain(
         NETWORK,

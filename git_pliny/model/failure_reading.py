@@ -30,6 +30,7 @@ from git_pliny.model.failure_meanings import (
 from git_pliny.model.failure_names import BUGS, last_part, meaning_of_name
 from git_pliny.model.failure_status import meaning_of_json
 from git_pliny.model.patterns import compiled
+from git_pliny.model.settings import Category
 
 _MOST_LINES, _MOST_CHARACTERS = 100, 8_000
 """How much of the output is read."""
@@ -152,15 +153,13 @@ def _walk(texts: Sequence[str]) -> tuple[int | None, Meaning | None]:
     for index in range(len(texts) - 1, -1, -1):
         if index in shown:
             continue
-        line = line_of(texts[index])
+        line, name = _line_and_name(texts[index])
         if moved_on and line.form is Form.WARNING:
             continue
         if line.form is Form.SETTLED:
             return index, None
         if unexplained is not None and is_traceback(line) and not _chained(texts, index):
             return unexplained, None
-        thrown = compiled(_EXCEPTION).match(line.text, line.start) or compiled(_RUBY).search(line.text)
-        name = thrown[1] if thrown else None
         meaning = _meaning(_Place(texts, index, line, name), distance)
         if meaning is not None:
             return index, meaning
@@ -175,6 +174,18 @@ def _walk(texts: Sequence[str]) -> tuple[int | None, Meaning | None]:
             break
         below = line.form
     return unexplained, None
+
+
+def _line_and_name(text: str) -> tuple[Line, str | None]:
+    """The line, and the name of the exception whose message it is; a name that tells a cause unsettles the line."""
+    line = line_of(text)
+    if line.form in (Form.IGNORED, Form.INFORMATION):
+        return line, None
+    found = compiled(_EXCEPTION).match(line.text, line.start) or compiled(_RUBY).search(line.text)
+    if found is None:
+        return line, None
+    told = line.form is Form.SETTLED and meaning_of_name(found[1]) is not None
+    return (line._replace(form=Form.OTHER) if told else line), found[1]
 
 
 def _cost(form: Form, below: Form) -> int:
@@ -212,7 +223,10 @@ def _of_json(place: _Place) -> Meaning | None:
     """What the status in an error's answer in JSON says, where that answer is spread over lines."""
     meaning = meaning_of_json(place.line.low[place.line.start :])
     above = place.texts[max(0, place.at - _NEAR) : place.at + 1]
-    return meaning if meaning is not None and any("error" in text.lower() for text in above) else None
+    if meaning is None or not any("error" in text.lower() for text in above):
+        return None
+    said = (meaning_of_line(line_of(text), plain=False) for text in reversed(above))
+    return next((other for other in said if other is not None and other.category is Category.AI), meaning)
 
 
 def _of_bug(place: _Place) -> Meaning | None:

@@ -1,6 +1,7 @@
 """Words of the services that models are asked through: limits, rates, prompts. `failure_words` says the order."""
 
 from git_pliny.model.failure_meanings import (
+    MEMORY,
     MODEL,
     MODEL_ERROR,
     OVERLOADED,
@@ -19,7 +20,8 @@ _CONTEXT = r"context[ _-]?(?:length|window|limit|size)"
 
 SERVICES: tuple[Words, ...] = (
     # ---- what no waiting mends -----------------------------------------------------------------------------------
-    sure(RATE, "tokens", r"too many tokens(?:,? please wait| per )"),
+    sure(MEMORY, "oom", r"\boom when allocating|resource_?exhausted.{0,20}: (?:out of memory|oom)\b"),
+    sure(RATE, "tokens", r"too many tokens(?:,? please wait| per |.{0,200}\brate limit)|\b429\b.{0,40}too many tokens"),
     sure(
         RATE,
         "quota quotas",
@@ -49,6 +51,19 @@ SERVICES: tuple[Words, ...] = (
         + r" (?:(?:has been|was|is) )?(?:reached|exceeded|hit)|\b\d+-hour limit reached",
     ),
     sure(
+        QUOTA,
+        "credits subscription trial plan payment billing billing_not_active",
+        r"\b(?:requires more|any|used all available|purchase some) credits\b|billing_not_active"
+        r"|check your billing details"
+        r"|\b(?:free trial|trial|subscription|plan) (?:has |is )?(?:expired|ended|inactive|past due)"
+        r"|payment (?:is )?(?:required|overdue)",
+    ),
+    sure(
+        PROMPT,
+        "room exceeded maximum",
+        r"out of room in the (?:model'?s )?context|exceeded the \d+ output token maximum",
+    ),
+    sure(
         PROMPT,
         "prompt context tokens token input context_length_exceeded max_tokens request message messages "
         "conversation request_too_large model",
@@ -69,8 +84,9 @@ SERVICES: tuple[Words, ...] = (
         "model_not_found model_not_supported deploymentnotfound model models deployment endpoints providers",
         r"model_not_found|deploymentnotfound|model_not_supported|issue with the selected model"
         r"|(?:requested|selected|specified|given|this) model is not|no supported models? available"
-        r"|llm provider not provided|\bmodels?\b(?: |:|=).{1,80}(?<!module )\b(?:does not exist|was not found"
-        r"|is not (?:found|available|supported)|has been deprecated|not found, try pulling)|unknown model\b"
+        r"|llm provider not provided|\bmodels?\b[ :=/].{1,80}(?<!module )\b(?:does not exist|was not found"
+        r"|is not (?:found|available|supported)|has been (?:deprecated|decommissioned|retired|removed)"
+        r"|(?:is )?no longer (?:supported|available)|not found, try pulling)|unknown model\b"
         r"|invalid model (?:name|id|identifier)|(?:unsupported|no such|unrecognized) model\b"
         r"|no (?:allowed )?(?:endpoints|providers) (?:are )?(?:found|available)|not a (?:valid|supported) model\b"
         r"|not_found_error.{0,40}model:"
@@ -80,10 +96,10 @@ SERVICES: tuple[Words, ...] = (
     sure(
         POLICY,
         "content_policy_violation content_filter content safety prohibited_content "
-        "responsibleaipolicyviolation usage flagged",
+        "responsibleaipolicyviolation usage flagged recitation",
         r"content_policy_violation|content_filter\b|content management policy|prohibited_content"
         r"|content filtering policy|responsibleaipolicyviolation"
-        r"|blocked (?:by|due to) (?:the |our )?(?:content|safety)"
+        r"|blocked (?:by|due to|for) (?:the |our )?(?:content|safety|recitation)|result of our safety system"
         r"|violat\w+ (?:of )?(?:our|the|openai'?s?|anthropic'?s?) (?:usage|content) polic",
     ),
     # ---- rate limits: some come as 401 or 403, so they stand above those -----------------------------------------
@@ -117,7 +133,7 @@ SERVICES: tuple[Words, ...] = (
         "modelnotreadyexception loading busy demand",
         r"overloaded_error|\b(?:model|server|engine|service|api|system)s?\b.{0,40}\boverloaded\b"
         r"|529.{0,20}overloaded|[\"']overloaded|model_capacity_exhausted|no capacity (?:is )?available"
-        r"|\b(?:is|are) (?:currently |temporarily )?(?:at|over) capacity|capacity exceeded|modelnotready"
+        r"|\b(?:model|engine|api|we|claude|provider)s?\b.{0,40} (?:at|over) capacity|capacity exceeded|modelnotready"
         r"|\bmodel\b.{0,80}\bis (?:currently |still )?loading|experiencing high demand"
         r"|server (?:is )?(?:too )?busy|too many concurrent requests",
     ),
@@ -129,6 +145,12 @@ SERVICES: tuple[Words, ...] = (
         r"|malformed_function_call|(?:empty|no|invalid) response from (?:the )?model"
         r"|model (?:produced|returned|generated|output) (?:an? )?(?:invalid|empty|malformed|incomplete)"
         r"|model (?:stream|execution|inference) (?:ended|error|failed|timed)",
+    ),
+    sure(
+        RATE,
+        "limiting attempts slow upstream",
+        r"temporarily limiting requests|too many (?:login |failed )?attempts|\bplease slow down"
+        r"|rate[ -]limited upstream",
     ),
 )
 

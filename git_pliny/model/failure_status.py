@@ -68,7 +68,7 @@ _ENDS = (
 )
 
 STATUS = (
-    rf"(?P<reason>(?<!\d)(?:{_REASON})|4\d\d client error|5\d\d server error)"
+    rf"(?P<reason>(?<!\d)(?:{_REASON})|[45]\d\d status code\b|4\d\d client error|5\d\d server error)"
     rf"|{_STRONG}(?P<strong>[45]\d\d)(?![\w.%])|(?:{_FORMS})(?P<status>[45]\d\d)(?!\d)(?=\D|$){_ENDS}"
 )
 """A status in lower-case text: `reason` begins with it where only its reason phrase tells it from another number,

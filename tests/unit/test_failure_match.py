@@ -8,6 +8,7 @@ from git_pliny.model.failure_forms import Form
 from git_pliny.model.failure_lines import line_of
 from git_pliny.model.failure_meanings import (
     AUTH,
+    DATA,
     NETWORK_TIMEOUT,
     OVERLOADED,
     QUOTA,
@@ -182,3 +183,27 @@ def test_what_did_no_harm_is_no_evidence(text: str) -> None:
 )
 def test_statuses_and_names_are_read_in_the_forms_of_other_languages(text: str, meaning: Meaning) -> None:
     assert _meaning(text) == meaning
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The server returns an error when it is overloaded.",
+        "connection timed out, retrying... done.",
+        '> raise ConnectionError("connection refused")',
+        "return Err(Error::ConnectionRefused)",
+    ],
+)
+def test_a_line_that_describes_quotes_or_survives_is_no_evidence(text: str) -> None:
+    assert _meaning(text) is None
+
+
+def test_an_exception_whose_name_tells_the_cause_is_no_failed_expectation() -> None:
+    assert _meaning("com.google.gson.JsonSyntaxException: Expected BEGIN_OBJECT but was STRING") == DATA
+    assert _meaning("org.opentest4j.AssertionFailedError: expected: <a> but was: <b>") is None
+
+
+def test_words_in_an_answer_say_more_than_its_status() -> None:
+    tail = '{\n  "error": "all used all available credits of the team",\n  "http_status": 403\n}'
+    assert _meaning(tail) == QUOTA
+    assert _meaning(tail.replace("used all available credits", "nothing")) == AUTH
