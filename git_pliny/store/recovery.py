@@ -9,7 +9,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
-from git_pliny.git.refs import RefUpdate, break_stale_locks, update_refs
+from git_pliny.git.refs import RefUpdate, break_stale_locks
+from git_pliny.git.removal import remove_refs
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.fold import Fold, fold
 from git_pliny.model.names import encode
@@ -117,7 +118,8 @@ def _refs_against_trail(run: Run, ended: AbstractSet[str]) -> list[Event]:
         if commit is None or known.get(encoded) == commit.oid or _is_being_made(run, tag, ended):
             continue
         if (encoded, commit.oid) in deleted:
-            update_refs(run.repository, [RefUpdate(f"{CHECKPOINTS}{run.session}/{encoded}", None, tag)])
+            unfinished = RefUpdate(f"{CHECKPOINTS}{run.session}/{encoded}", None, tag)
+            remove_refs(run.repository, [unfinished], message="pliny checkpoint delete")
         elif not _renamed(run.state, commit.oid):
             repairs.append(_adopted(run, encoded, tag, commit.oid, commit.data))
     return repairs

@@ -14,6 +14,7 @@ from typing import Self
 from git_pliny.errors import GitError, NotFoundError
 from git_pliny.git.objects import ObjectReader
 from git_pliny.git.refs import RefMovedError, RefUpdate, update_refs
+from git_pliny.git.removal import remove_refs
 from git_pliny.git.repository import Repository
 from git_pliny.git.snapshot import Snapshot, capture
 from git_pliny.git.writer import ObjectWriter
@@ -148,7 +149,7 @@ class Run:
             ref = f"{CHECKPOINTS}{self.session}/{encode(name)}"
             tag = dict(checkpoint_refs(self.repository, self.session)).get(encode(name))
             if tag is not None:
-                update_refs(self.repository, [RefUpdate(ref, None, tag)])
+                remove_refs(self.repository, [RefUpdate(ref, None, tag)], message="pliny checkpoint delete")
             self._flush_held()
 
     def _keep(
