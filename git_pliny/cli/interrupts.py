@@ -12,7 +12,7 @@ from git_pliny.cli import messages
 from git_pliny.executor.workers import Interrupt, Workers
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_ECHO_S = 0.15
+_ECHO_S = 0.3
 """A terminal's `^C` reaches us and `git`, our parent, which hands it on: what comes that soon again is the same one."""
 
 

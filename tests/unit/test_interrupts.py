@@ -11,7 +11,7 @@ import pytest
 from git_pliny.cli.interrupts import interrupting
 from git_pliny.executor.workers import Interrupt, Workers
 
-ECHO_S = 0.2
+ECHO_S = 0.4
 
 
 @pytest.fixture
