@@ -69,7 +69,7 @@ _EXPLAINED = (
 
 # A case that may arise: `the API answers 503 when busy`, `if the connection is lost`.
 _SUPPOSED = (
-    r"\b(?:if|whenever|unless|should|would|might|in case|when (?!\w+ing\b)|means?|so that|such as|e\.g\.) [^.;:]*$"
+    r"\b(?:if|whenever|unless|should|would|might|in case|when(?! \w+ing\b)|means?|so that|such as|e\.g\.) [^.;:]*$"
 )
 _WITHIN = r" (?:when|if|whenever|unless) (?!\w+ing\b)"
 _DESCRIBED = r"\b(?:returns|answers|raises|throws|emits|sends|replies|responds|retries|covers|simulates) [^.;:]*$"
