@@ -33,10 +33,12 @@ LOCAL_VARIABLES = (
 DURABLE = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=batch", "-c", "core.fsyncObjectFiles=true")
 """Options that have git sync what it writes; `core.fsync` is git 2.36's, the last one is for the versions before."""
 
-_FULL = re.compile(
-    r"No space left on device|Disk quota exceeded|Read-only file system|Permission denied|insufficient permission"
-    r"|File too large|unable to write"
-)
+_STORAGE = {
+    re.compile(r"No space left on device|Disk quota exceeded|File too large"): "make room (df -h)",
+    re.compile(r"Read-only file system"): "make it writable (mount)",
+    re.compile(r"Permission denied|insufficient permission|unable to write"): "see who may write there (ls -ld)",
+}
+"""Words of git for what is wrong with the disk, and what to do about it."""
 _HELD = re.compile(r"Unable to create '(?P<file>[^']+)\.lock': File exists")
 _REF_HELD = re.compile(r"cannot lock ref '(?P<file>[^']+)'.*File exists", re.DOTALL)
 
@@ -117,7 +119,8 @@ def git_error(command: Sequence[str], returncode: int, stderr: bytes) -> GitErro
     message = f"git {verb} failed (exit {returncode}): {reason or 'it said nothing'}"
     if returncode < 0:
         return GitKilledError(f"git {verb} was ended by signal {-returncode}")
-    return StorageError(message) if _FULL.search(words) else GitError(message)
+    todo = next((todo for pattern, todo in _STORAGE.items() if pattern.search(words)), None)
+    return StorageError(message, hint=f"{todo}, then {_AGAIN}") if todo else GitError(message)
 
 
 def _verb(command: Sequence[str]) -> str:

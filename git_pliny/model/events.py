@@ -137,9 +137,14 @@ class Chain:
         """Forget what was linked since `mark`."""
         self.seq, self._last, self._prev = mark
 
+    def moment(self, now: int) -> int:
+        """Now, or a little later where the clock is behind: after all that was linked, before all that will be."""
+        self._last = max(now, self._last + 1)
+        return self._last
+
     def link(self, event: Event, now: int) -> Line:
         """The next line; its time is above the last one's even if the clock stands still or jumps back."""
-        ts = max(now, self._last + 1)
+        ts = self.moment(now)
         entry = Entry(
             ts=render_time(ts),
             run=self.run,
@@ -152,7 +157,7 @@ class Chain:
             prev=self._prev,
         )
         line = Line(_encoder.encode(entry), entry)
-        self._last, self.seq, self._prev = ts, entry.seq, line.digest
+        self.seq, self._prev = entry.seq, line.digest
         return line
 
 

@@ -113,8 +113,8 @@ class Run:
         self._refresh()
 
     def now(self) -> str:
-        """The time, as entries write it."""
-        return render_time(self._clock())
+        """The time, as entries write it: after every entry so far, even where the clock has been set back."""
+        return render_time(self._chain.moment(self._clock()))
 
     def keep_plan(self, raw: bytes) -> str:
         """Store a plan's JSON; the oid is for a `plan_change` entry, and the flush of that entry makes it reachable."""

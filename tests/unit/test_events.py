@@ -33,6 +33,14 @@ def test_time_goes_on_within_a_run_though_the_clock_jumps_back() -> None:
     assert parse_time(times[0]) == 501
 
 
+def test_a_moment_lies_between_the_entries_around_it_though_the_clock_jumps_back() -> None:
+    chain = Chain(session=SESSION, run="aaaaaaaa", after=500)
+    before = chain.link(event(EventType.SESSION_RESUME), 900).entry.ts
+    moment = render_time(chain.moment(3))
+    after = chain.link(event(EventType.SESSION_RESUME), 3).entry.ts
+    assert before < moment < after
+
+
 def test_a_chain_that_is_reset_links_as_if_nothing_had_been_linked_since() -> None:
     chain = Chain(session=SESSION, run="aaaaaaaa", after=0)
     chain.link(event(EventType.SESSION_RESUME), 5)

@@ -42,3 +42,4 @@ def test_a_failure_is_told_in_the_words_of_git(
     error = git_error(COMMAND, returncode, stderr.encode())
     assert type(error) is kind
     assert message in error.message
+    assert (error.hint is not None) == isinstance(error, StorageError)

@@ -7,6 +7,7 @@ from scratch import Scratch
 from stores import ended, lone_run, new_session, plan_of, resumed, started
 
 from git_pliny.errors import CorruptError
+from git_pliny.git.process import LockHeldError
 from git_pliny.git.refs import RefUpdate, update_refs
 from git_pliny.git.snapshot import capture
 from git_pliny.model.session import AgentStatus
@@ -246,3 +247,19 @@ def test_a_session_with_a_lost_trail_can_be_deleted(scratch: Scratch) -> None:
     deletion.delete(scratch.repository, session)
     assert sessions.session_ids(scratch.repository) == []
     assert json.loads(scratch.git("show", f"refs/pliny/tombstones/{session}"))["audit"] == audit
+
+
+def test_a_deletion_that_meets_held_packed_refs_names_them_and_is_finished_later(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("git_pliny.git.refs._WAIT_S", 0.2)
+    monkeypatch.setattr("git_pliny.git.refs._TIMEOUTS", ("-c", "core.packedRefsTimeout=10"))
+    lock = scratch.write(".git/packed-refs.lock", "")
+    with new_session(scratch) as run:
+        run.checkpoint(Occasion(name="mine"))
+        with pytest.raises(LockHeldError, match=r"packed-refs\.lock"):
+            run.delete_checkpoint("mine")
+    lock.unlink()
+    with resumed(scratch, run.session) as (after, _):
+        assert list(after.state.checkpoints) == ["start"]
+    assert "mine" not in scratch.git("for-each-ref", "refs/pliny")
