@@ -32,8 +32,8 @@ STAGES = {
 AGAIN = {"again": ("execute", "--resume", "--checkpoint", "agent")}
 """What follows a kill in the first stage."""
 
-MEND = ("rollback", "--dry-run", "start")
-"""A command that recovers a session, as every run does first, and does nothing else."""
+MEND = ("doctor", "--fix")
+"""What mends that which a kill left half done and no run came to since."""
 
 TIMEOUT_S = 150.0
 _DATES = {"GIT_AUTHOR_DATE": "@1700000000 +0000", "GIT_COMMITTER_DATE": "@1700000000 +0000"}

@@ -28,7 +28,7 @@ class Result:
     problems: list[str]
     seconds: float
     mended: list[str]
-    """What was left half done, for the next run to mend, which it did."""
+    """What was left half done, and could be mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +117,12 @@ def at_random(lab: Lab, seed: int, calm: Calm, *, name: str) -> Result:
 def _finish(
     lab: Lab, trial: Trial, before: list[Seen], wanted: Outcome, problems: list[str], *, look: bool = True
 ) -> list[str]:
-    """Hold the end of a trial against the undisturbed one; once more where the next run had something to mend."""
+    """Hold the end of a trial against the undisturbed one; once more where there was something to mend."""
     found = list(checks.finished(trial, before, wanted, look=look))
     mended: list[str] = []
     if found and before:
         checks.age_locks(trial)
-        for session in trial.sessions():
-            problems += checks.command(trial.pliny(*MEND, "--session", session))
+        problems += checks.command(trial.pliny(*MEND))
         again = list(checks.finished(trial, before, wanted))
         found, mended = again, [problem for problem in found if problem not in again]
     problems += found
