@@ -64,7 +64,7 @@ def list_sessions(repository: Repository) -> list[Listed]:
 def is_interrupted(repository: Repository, listed: Listed) -> bool:
     """The same as `sessions.is_interrupted`."""
     under_way = listed.status is SessionStatus.IN_PROGRESS and listed.ran
-    return under_way and sessions.holder(repository, listed.id) is None
+    return under_way and sessions.was_left(repository, listed.id)
 
 
 def _facts(repository: Repository, reader: ObjectReader, blobs: Mapping[str, str]) -> dict[str, Listed]:

@@ -172,7 +172,24 @@ def holder(repository: Repository, session: str) -> dict[str, object] | None:
 def is_interrupted(repository: Repository, session: Session) -> bool:
     """Whether a session is under way by its trail while no process of this machine works on it."""
     ran = any(record.attempts for record in session.agents.values())
-    return session.status is SessionStatus.IN_PROGRESS and ran and holder(repository, session.id) is None
+    return session.status is SessionStatus.IN_PROGRESS and ran and was_left(repository, session.id)
+
+
+def was_left(repository: Repository, session: str) -> bool:
+    """Whether nobody works on a session that was under way a moment ago.
+
+    A process that ends writes so, removes its journal and lets go of its lock, in this order. So a journal
+    that is there after the lock was free is a dead one's; without one, whoever ended may have done so meanwhile.
+    """
+    if holder(repository, session) is not None:
+        return False
+    if journal.journal_files(repository.local, session):
+        return True
+    try:
+        status = load(repository, session).status
+    except (NotFoundError, CorruptError):
+        return True
+    return status is SessionStatus.IN_PROGRESS and holder(repository, session) is None
 
 
 def _current(repository: Repository) -> str:

@@ -5,6 +5,7 @@ from scratch import Scratch
 from stores import ended, lone_run, new_session, plan_of, started
 from tampering import HOSTILE, put_session, whole_session
 
+from git_pliny.model.events import Event, EventType
 from git_pliny.model.session import Session, SessionStatus
 from git_pliny.store import listing, sessions
 from git_pliny.store.listing import Listed, list_sessions
@@ -128,4 +129,22 @@ def test_only_a_session_that_ran_and_that_nobody_works_on_is_interrupted(scratch
         assert not listing.is_interrupted(scratch.repository, listed(scratch)[0])
         run.append(plan_of("a"), started("a"))
         assert not listing.is_interrupted(scratch.repository, listed(scratch)[0])
+    assert listing.is_interrupted(scratch.repository, listed(scratch)[0])
+
+
+def test_a_session_that_ended_just_after_it_was_read_is_not_interrupted(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a"), started("a"))
+        read = listed(scratch)[0]
+        run.append(ended("a"), Event(type=EventType.SESSION_END, data={"status": "completed"}))
+    assert read.status is SessionStatus.IN_PROGRESS
+    assert not listing.is_interrupted(scratch.repository, read)
+
+
+def test_a_session_that_was_killed_is_interrupted(scratch: Scratch) -> None:
+    with new_session(scratch) as run:
+        session = run.session
+    lone = lone_run(scratch, session)
+    lone.append(plan_of("a"), started("a"))
+    lone.close(flush=False)
     assert listing.is_interrupted(scratch.repository, listed(scratch)[0])
