@@ -14,6 +14,9 @@ from git_pliny.errors import StorageError
 from git_pliny.model.events import Line, parse_line
 from git_pliny.store import locks
 
+_OURS = 4
+"""The folders that a first journal makes or changes: of the session, of all journals, ours, git's own."""
+
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -34,6 +37,7 @@ class Journal:
             # Locked before it is opened: a recovery beside us removes journals that nobody holds.
             self._lock = locks.acquire(path, wait=True)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+            _sync_folders(path)
         except (StorageError, OSError) as error:
             reason = error if isinstance(error, OSError) else error.__cause__
             raise StorageError(f"cannot write the journal {path}: {_words(reason)}") from reason
@@ -70,6 +74,17 @@ class Journal:
         else:
             self._lock.release()
         os.close(self._descriptor)
+
+
+def _sync_folders(path: Path) -> None:
+    """So that a power failure leaves the new file its name; not every system can sync a folder, or has to."""
+    for folder in path.parents[:_OURS]:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def _words(reason: BaseException | None) -> str:

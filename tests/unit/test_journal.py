@@ -108,6 +108,13 @@ def test_a_folder_that_another_process_removes_just_then_is_made_again(
     assert journal.read_journal(path).lines == LINES
 
 
+def test_the_name_of_a_new_journal_is_synced_as_its_lines_are(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    journal.Journal(path)
+    assert [folder.stat().st_ino for folder in path.parents[:4]] == synced
+
+
 def test_a_journal_that_went_away_holds_nothing(tmp_path: Path) -> None:
     assert journal.read_journal(tmp_path / "none.jsonl") == journal.JournalText([], 0, torn=False)
 
