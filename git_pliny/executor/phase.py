@@ -23,9 +23,8 @@ from git_pliny.model.settings import CheckpointWhen
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
 
 _HORIZON_S = 0.05
-_MOST_AHEAD = 16
+_MOST_AHEAD = 32
 _SHORTEST_S = 0.001
-_LONGEST_LINGER_S = 0.02
 
 
 class PhaseLoop:
@@ -72,7 +71,7 @@ class PhaseLoop:
             self._jobs.update((job.attempt.agent.name, job) for job in jobs)
             if not self._jobs and not self._delayed:
                 return
-            self._reports.extend(self._desk.workers.next(self._patience(), linger_s=self._linger()))
+            self._reports.extend(self._desk.workers.next(self._patience()))
             while self._reports:
                 report = self._reports.popleft()
                 if isinstance(report, Interrupt):
@@ -82,12 +81,6 @@ class PhaseLoop:
 
     def _patience(self) -> float | None:
         return max(self._delayed[0][0] - self._desk.order.monotonic(), 0.0) if self._delayed else None
-
-    def _linger(self) -> float:
-        """How long to wait for more than one report: as long as half of what is ahead keeps the slots busy."""
-        slots = self._desk.order.settings.execution.jobs
-        ahead = len(self._jobs) - slots
-        return min(ahead // 2 * self._usual_s / slots, _LONGEST_LINGER_S) if ahead > 1 else 0.0
 
     def _start(self) -> list[Job]:
         """Jobs for what may start: for the free slots, and ahead of them for those that will soon be free.

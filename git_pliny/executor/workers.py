@@ -1,7 +1,7 @@
 """The workers as the coordinator sees them: jobs go in; outcomes and interrupts come out, through one queue."""
 
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum
 from queue import Empty, SimpleQueue
 
@@ -20,7 +20,7 @@ class Workers:
     """Runs at most `size` jobs at a time, in the order they are handed over."""
 
     def __init__(self, size: int) -> None:
-        self._reports: SimpleQueue[Finished | Interrupt] = SimpleQueue()
+        self._reports: SimpleQueue[Sequence[Finished | Interrupt]] = SimpleQueue()
         self._starter = Starter(size, self._reports.put)
         self.interrupted: Interrupt | None = None
         """What the user asked for last."""
@@ -33,20 +33,15 @@ class Workers:
     def interrupt(self, kind: Interrupt) -> None:
         """Tell the coordinator; may be called from a signal handler."""
         self.interrupted = kind
-        self._reports.put(kind)
+        self._reports.put([kind])
 
-    def next(self, timeout_s: float | None, *, linger_s: float = 0.0) -> list[Finished | Interrupt]:
-        """What was reported, at least one report; nothing when the time is over first.
-
-        To linger after the first one is for who would rather have several at once.
-        """
-        try:
-            found = [self._reports.get(timeout=timeout_s)]
-        except Empty:
-            return []
-        time.sleep(linger_s)
-        while not self._reports.empty():
-            found.append(self._reports.get())
+    def next(self, timeout_s: float | None) -> list[Finished | Interrupt]:
+        """What was reported, at least one report; nothing when the time is over first."""
+        found: list[Finished | Interrupt] = []
+        with suppress(Empty):
+            found += self._reports.get(timeout=timeout_s)
+            while True:
+                found += self._reports.get_nowait()
         return found
 
     def close(self) -> None:

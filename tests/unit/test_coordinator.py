@@ -149,8 +149,9 @@ def test_an_error_amid_many_ends_waits_for_no_end_that_was_told_already(scratch:
     workers = Workers(4)
     waits = workers.next
 
-    def patiently(timeout_s: float | None, *, linger_s: float = 0.0) -> list[Finished | Interrupt]:
-        return waits(timeout_s, linger_s=0.5)
+    def patiently(timeout_s: float | None) -> list[Finished | Interrupt]:
+        time.sleep(0.5)
+        return waits(timeout_s)
 
     workers.next = patiently  # type: ignore[method-assign]  # so that all ends are told at once
     plan = plan_of(agents, parallel=True)

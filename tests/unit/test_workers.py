@@ -57,6 +57,22 @@ class Broken:
         raise AssertionError
 
 
+class Bent(Blocking):
+    """A runner whose descriptors are none."""
+
+    def __init__(self) -> None:
+        super().__init__(Outcome())
+
+    def start(self, attempt: Attempt) -> "Bent":
+        return self
+
+    def descriptor(self) -> int | None:
+        return "no descriptor"  # type: ignore[return-value]  # the bug
+
+    def collect(self) -> Outcome | None:
+        raise AssertionError
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> MakeJob:
     def make_job(
@@ -144,10 +160,10 @@ def test_all_slots_are_used_at_once(two: Workers, make: MakeJob) -> None:
 def test_a_process_that_a_descriptor_tells_of_takes_no_thread(two: Workers, make: MakeJob) -> None:
     if process._open_pidfd is None:
         pytest.skip("this system has no descriptors for processes")
-    before = threading.active_count()
+    before = set(threading.enumerate())
     two.submit([make("read x < pipe || true; sleep 0.1", "a"), make("sleep 0.1", "b")])
     time.sleep(0.03)
-    assert threading.active_count() == before + 1
+    assert len(set(threading.enumerate()) - before) == 1
     told(two, 2)
 
 
@@ -298,3 +314,23 @@ def _is_open(number: int) -> bool:
         os.fstat(number)
         return True
     return False
+
+
+def test_a_bug_of_what_a_runner_started_is_handed_over(two: Workers, make: MakeJob) -> None:
+    two.submit([make("-", runner=Bent())])
+    assert isinstance(only(two).error, TypeError)
+
+
+def test_a_bug_among_the_workers_is_handed_over_with_every_job(make: MakeJob) -> None:
+    workers = Workers(2)
+    jobs = [make("sleep 60", f"a{number}") for number in range(4)]
+    workers.submit(jobs)
+    assert workers.next(0.05) == []
+    with Path(os.devnull).open("w") as unreadable:
+        os.dup2(unreadable.fileno(), workers._starter._bell)
+    workers._starter._ring()
+    reports = [report for report in workers.next(PATIENCE_S) if isinstance(report, Finished)]
+    assert {report.job.attempt.agent.name for report in reports} == {"a0", "a1", "a2", "a3"}
+    assert {type(report.error) for report in reports} == {OSError}
+    for job in jobs:
+        job.cancel(now=True)
