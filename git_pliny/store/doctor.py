@@ -138,7 +138,7 @@ class Doctor:
                 yield Finding(Level.PROBLEM, message, _FIX, partial(self._update, gone))
             else:
                 message = f"the ref {ref.name} is of a session without entries"
-                yield Finding(Level.PROBLEM, message, f"git update-ref -d {quote(ref.name)}")
+                yield Finding(Level.REMARK, message, f"git update-ref -d {quote(ref.name)}")
 
     def _update(self, *updates: RefUpdate) -> None:
         remove_refs(self._repository, updates, message="pliny doctor")

@@ -13,7 +13,7 @@ from typing import Self
 
 from git_pliny.errors import GitError, NotFoundError
 from git_pliny.git.objects import ObjectReader
-from git_pliny.git.refs import RefMovedError, RefUpdate, update_refs
+from git_pliny.git.refs import RefMovedError, RefUpdate, list_refs, update_refs
 from git_pliny.git.removal import remove_refs
 from git_pliny.git.repository import Repository
 from git_pliny.git.snapshot import Snapshot, capture
@@ -24,7 +24,7 @@ from git_pliny.model.names import encode
 from git_pliny.store import checkpoints, journal, locks
 from git_pliny.store.artifacts import Bounds, outputs_folder
 from git_pliny.store.flush import Flush, Noted
-from git_pliny.store.sessions import CHECKPOINTS, NOTES, checkpoint_refs, load_lines, read_noted
+from git_pliny.store.sessions import CHECKPOINTS, NOTES, SESSIONS, checkpoint_refs, load_lines, read_noted
 
 _TRIES = 10
 _NOBODY = "git-pliny <git-pliny@localhost> 0 +0000"
@@ -81,10 +81,15 @@ class Run:
             self.reader.close()
 
     def discard(self) -> None:
-        """Forget what was recorded and not flushed: for a session that could not be begun."""
-        if self._noted.tip is None:
-            self._journal.clear()
-            self._pending.clear()
+        """Forget a session that could not be begun; nothing where a flush got as far as its refs: then it was begun."""
+        if list_refs(self.repository, NOTES + self.session, SESSIONS + self.session):
+            return
+        self._journal.clear()
+        self._pending.clear()
+        stray = checkpoint_refs(self.repository, self.session)
+        updates = [RefUpdate(f"{CHECKPOINTS}{self.session}/{name}", None, tag) for name, tag in stray]
+        if updates:
+            remove_refs(self.repository, updates, message="pliny session start")
 
     def append(self, *events: Event) -> Sequence[Line]:
         """Record events; when this returns they are durable. StorageError where they can't be: then none of them is."""

@@ -244,3 +244,14 @@ def test_pruning_removes_what_gone_sessions_left_and_keeps_outputs_of_others(scr
 def test_an_age_that_is_none_is_refused(scratch: Scratch, age: str) -> None:
     with pytest.raises(ConfigError):
         prune_command(invocation(scratch), older_than=age)
+
+
+@pytest.mark.parametrize("refused", ["refs/pliny/checkpoints/", "refs/notes/pliny/"])
+def test_a_session_that_could_not_be_begun_leaves_nothing(scratch: Scratch, refused: str) -> None:
+    hook = f'[ "$1" = prepared ] && grep -q " {refused}" && exit 1\nexit 0'
+    scratch.write(".git/hooks/reference-transaction", f"#!/bin/sh\n{hook}\n", executable=True)
+    with pytest.raises(PlinyError):
+        start_command(invocation(scratch), name="Tidy")
+    (scratch.root / ".git/hooks/reference-transaction").unlink()
+    assert scratch.git("for-each-ref", "refs/pliny", "refs/notes") == ""
+    assert sessions.session_ids(scratch.repository) == []

@@ -201,7 +201,7 @@ def test_refs_of_a_session_without_entries_are_named_and_left(scratch: Scratch) 
     ref = f"{sessions.CHECKPOINTS}{NOBODY}/start"
     scratch.git("update-ref", ref, "HEAD")
     [found] = mend(scratch)
-    assert (found.level, found.message) == (Level.PROBLEM, f"the ref {ref} is of a session without entries")
+    assert (found.level, found.message) == (Level.REMARK, f"the ref {ref} is of a session without entries")
 
 
 def test_refs_that_are_left_of_a_deleted_session_are_removed(scratch: Scratch) -> None:
