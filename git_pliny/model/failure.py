@@ -13,7 +13,6 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from git_pliny.model.failure_meanings import (
-    DATA,
     DEPENDENCY,
     DISK,
     LIMITS,
@@ -48,7 +47,6 @@ _NAMED = 5
 _BY_SIGNAL = 128
 """A shell reports a signal as this much more than its number."""
 _FORBIDDEN = 403
-_UNACCEPTED = (400, 413, 422)
 
 _PASSING = frozenset({Category.NETWORK, Category.AI})
 _TOOL = Meaning(Category.TOOL, False, "command failed")
@@ -172,8 +170,6 @@ def _by_type(evidence: Evidence, reading: Reading) -> Failure | None:
         and (meaning is None or not said.recoverable or status == _FORBIDDEN)
     ):
         return None  # the words are more exact: a used-up quota in a 429, a rate limit in a 403
-    if meaning is None and status in _UNACCEPTED:
-        meaning = DATA
     if meaning is None:
         return None
     why = f"exception {_one_line(name or '')}" if named else f"HTTP status {status}"

@@ -24,11 +24,18 @@ ACCESS: tuple[Words, ...] = (
     ),
     sure(
         AUTH,
-        "authentication_error invalid_api_key api key apikey api_key_invalid key",
-        r"authentication_error|invalid_api_key|api_key_invalid"
+        "authentication_error invalid_api_key api key apikey api_key_invalid key authentication authenticate "
+        "validate "
+        "scopes scope reauthenticate credentials secret organization insufficient permissions permission lack",
+        r"authentication[_ ]error\b|invalid_api_key|api_key_invalid|invalid client secret|\baadsts\d{4,8}:"
+        r"|(?:authenticate|validate) (?:your |the )?(?:api[ _-]?key|credentials?|token|request)\b"
+        r"|missing (?:\w+ )?scopes?:"
+        r"|please re-?authenticate|endpoint or credentials|(?:not|isn't) allowed for this (?:organization|account"
+        r"|workspace)"
+        r"|you (?:have insufficient|lack) (?:\w+ )?(?:permissions?|privileges|rights)"
         r"|(?:incorrect|invalid|missing|no|wrong|expired) (?:[\w'-]+ )?api[ _-]?key|invalid x-api-key"
         r"|api[ _-]?key (?:[\w'-]+ )?(?:not valid|(?:is )?invalid|(?:is |was )?not (?:found|provided|set)"
-        r"|has expired|expired|(?:is )?missing|(?:is )?required)",
+        r"|has expired|expired|(?:is )?missing|(?:is )?required|has been (?:revoked|disabled))",
     ),
     sure(
         AUTH,

@@ -25,6 +25,7 @@ _NAMED = (
     r"|Error from server \(([A-Z]\w{2,80})\)"  # kubectl
     r"|^\W{0,4}[A-Z]\w{0,80} \[([A-Z]\w{2,80})\]:"  # Node.js
     r"|\bStatusCode\.([A-Z_]{3,40})\b|\bcode = ([A-Z]\w{2,40}) desc = "  # gRPC
+    r"|^([a-z]{2,30}(?:_[a-z]{2,30}){1,5})$"
     r"|" + _KEY + r"\s{0,2}[:=]\s{0,2}\\{0,3}[\"']([A-Za-z][\w.#-]{2,120})\\{0,3}[\"']"
 )
 _NUMBERED = (
@@ -46,7 +47,7 @@ _CODES: tuple[tuple[Meaning, str], ...] = (
     (QUOTA, r"billing_?\w+|insufficient_?(?:balance|funds|credits?|user_?quota)|payment_?required\w*"),
     (PROMPT, r"request_?too_?large|string_?above_?max_?length|content_?too_?large"),
     (OVERLOADED, r"\w*overloaded\w*|\w*capacity_?exceeded|\w*capacity_?exhausted|slow_?down|engine_?overloaded"),
-    (SERVER, r"internal(?:_?server)?(?:_?error|_?failure)?|server_?error|service_?unavailable|unavailable"),
+    (SERVER, r"internal(?:_?server)?(?:_?error|_?failure)?|server_?error|service_?unavailable|unavailable|api_error"),
 )
 
 

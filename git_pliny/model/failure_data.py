@@ -9,7 +9,8 @@ REST: tuple[Words, ...] = (
     plain(
         TIMEOUT,
         "timed timedout timeout time",
-        r"timed out (?:after|waiting)|(?:command|execution|process|task|job|build|step"
+        r"timed out (?:after|waiting)|maximum execution time(?: of \d+ \w+)?|(?:command|execution|process|task|job"
+        r"|build|step|action|script"
         r"|operation) (?:\w+ )?(?:has )?timed out|time limit (?:was )?exceeded|timeout \d+ ?m?s exceeded"
         r"|\btimed out$|^(?:\w+: )?timeout[.!]?$",
     ),
@@ -40,14 +41,17 @@ REST: tuple[Words, ...] = (
     ),
     sure(
         DATA,
-        "field property type expected zoderror well",
-        r"missing (?:required )?(?:field|property) |invalid type: .{1,80}, expected |did not find expected"
+        "field property type expected zoderror well input string value list dict",
+        r"^(?:input|string|value|list|dict\w*|field) (?:should (?:be (?:an? |greater |less )|have |match )"
+        r"|required \[)|missing (?:required )?(?:field|property) |invalid type: .{1,80}, expected "
+        r"|did not find expected"
         r"|could not find expected|\bzoderror\b|not well-formed",
     ),
     plain(
         DATA,
-        "data response request output message result format schema validation gzip tar zip zipfile archive input parse",
-        r"malformed (?:response|request|output|message|input|result)\b"
+        "arguments pattern data response request output message result format schema validation gzip tar zip "
+        "zipfile archive input parse",
+        r"malformed (?:[\w-]+ )?(?:response|request|output|message|input|result|arguments)\b|invalid request format"
         r"|(?:invalid|malformed|corrupt(?:ed)?|bad) (?:input )?(?:data format|data|file format|format"
         r"|archive|input file|\w+ format)\b|data (?:is|are) (?:invalid|malformed|corrupt(?:ed)?)"
         r"|schema validation (?:failed|error)|validation (?:error|failed)\b(?! of)"
@@ -92,5 +96,5 @@ REST: tuple[Words, ...] = (
         r"|fulfilled)|(?:dependencies|prerequisites) (?:were |are |have )?not (?:been )?(?:met|completed"
         r"|satisfied|fulfilled)",
     ),
-    sure(REQUEST, "invalid_request_error invalid_argument", r"[\"']invalid_request_error|[\"']invalid_argument"),
+    sure(REQUEST, "invalid_request_error invalid_argument", r"[\"']invalid_request_error|[\"'=]invalid_argument"),
 )

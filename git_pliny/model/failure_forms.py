@@ -21,6 +21,8 @@ class Form(StrEnum):
     """What a program logs while all is well: no evidence, and a sign that a warning above it was survived."""
     PROGRESS = "progress"
     """Work went on after what stands above."""
+    RECOVERED = "recovered"
+    """What failed above was tried again and went well: nothing above it counts."""
     WARNING = "warning"
     ERROR = "error"
     OTHER = "other"
@@ -43,13 +45,14 @@ _SETTLED = (
     r"|\d+ examples?, \d+ failures?|the following tests failed|errors while running ctest|for async tests and hooks"
     r"|^\d+ (?:tests?|specs?|checks?) (?:failed|passed)|^failures!|^tests: \d+, assertions: |^run test suites"
     # an assertion, or what was expected
-    r"|^[\w.]{0,80}assertion|\bassertion (?:`|failed|error)|'err_assertion'|^expected:? ?[\"'<\d`]"
+    r"|^[\w.]{0,80}assertion|\bassertion (?:`|failed|error)|'err_assertion'|^expected:? ?[\"'<\d`](?!.*\bin json\b)"
     r"|^['\"\w][^=]{0,120} !==? ['\"\w]|^want\b.{0,80}\bgot\b|^received(?: \w+)?:\s+\S|\bexpect\([^)]{0,80}\)\.\w"
     r"|expected:? ?<|^failed: did not raise|^received:? ?[\"'<\d`]"
     r"|\bexpected\b.{1,120}\b(?:but (?:got|was|received)"
     r"|to (?:equal|eq|be (?:truthy|falsy|true|false|ok|equal))\b)|\bexpected\b.{1,120}, got\b"
     # compilers, linters, formatters, bundlers
     r"|could not compile|^error\[e\d+\]|\bfound \d+ (?:errors?|problems?)\b|^\d+ problems?\b"
+    r"|\b\d+ problems? \(\d+ errors?"
     r"|\berror ts\d+:|syntax error\b|^syntaxerror(?!.*json)"
     r"|undefined reference|aborting due to|would reformat|undefined symbol"
     r"|^module not found: |failed to resolve import|(?:can't|could not) resolve ['\"]\.{0,2}/"
@@ -93,9 +96,11 @@ _IGNORED = (
     r"|mock\w*|msgid|msgstr|testing)\b(?!:\s*\{)"
     r"|^(?:feat|fix|docs|chore|refactor|test|perf|ci|build|style)(?:\([\w,-]+\))?!?: |^[0-9a-f]{7,40} \w"
     r"|^#{1,6} (?!fatal )|^\|.*\|$|^<!--|^//|^/\*|^\*\*?[\w ]"
-    r"|^(?:def|class|return|except|catch|elif|else|while|import|from|const|let|var|func|fn|pub|public"
+    r"|^(?![\w ]{0,60}(?:failed|error|failure)\b[: ])(?:def|class|export|interface|struct|enum|return|except|catch"
+    r"|elif|else|while|import|from|const|let|var|func|fn|pub|public"
     r"|private|static|assert|expect|echo|print|printf|case ['\"\w]"
     r"|try|finally|with|async|await|self|if \(|for \()\b[\s(.:{]"
+    r"|^(?:e?grep|rg|ag|sed|awk|find|xargs) (?:-\w|['\"])"
     r"|^(?:log|logger|console|logging|self|err|e)\.\w|^@\w|^>>> |^\$ |^\+(?!\d)|^-{1,2}(?!e:\d)\w|^\w{1,40} ?= ?[{\[]"
     r"|^(?:q\d+[:.)] ?)?(?:what|why|how|when|which|who|does|do|should|can|could) .*\?$"
     r"|^> +(?:raise|throw|return|assert|if|for|def|const|let|var|await|console|expect|self)\b|^> +\S+.*[;:{(]$"
@@ -119,12 +124,19 @@ _DONE = (
     r"|running|started|starting|added \d|unpack\w*"
     r"|created|saved|loaded|migrat\w+|writing|processing|resum\w+|deploy\w*|> \w[\w@.-]* \w|> tsc)\b(?!:)"
 )
+_RECOVERED = (
+    r"\b(?:attempt|retry|try) (?:#?\d+(?: of \d+|/\d+)? )?(?:has )?(?:succeeded|worked|was successful|ok)\b"
+    r"|\b(?:is|are) (?:now )?(?:up|ready|reachable|healthy|online)(?: again| now)?[.!]*$|\breconnected\b[.!]*$"
+    r"|\b(?:succeeded|ok|done|worked) (?:after|on) (?:\d+ (?:retries|attempts)|(?:retry|attempt) \d+)"
+)
 
 
 def form_of(body: str, low: str, level: str) -> Form:  # noqa: PLR0911 - a list of forms, tried in this order
     """The form of the line `low`, all in lower case, whose own words are `body`; `level` is what its log says of it."""
     if compiled(_SETTLED).search(body) or compiled(_SETTLED).match(low) or _is_finding(body):
         return Form.SETTLED
+    if level not in _ERRORS and compiled(_RECOVERED).search(body):
+        return Form.RECOVERED
     if level in _LESSER:
         return Form.PROGRESS if compiled(_DONE).search(body) else Form.INFORMATION
     if compiled(_TRACE).match(body):

@@ -22,7 +22,9 @@ class Line(NamedTuple):
 
     @property
     def words(self) -> frozenset[str]:
-        return frozenset(compiled(r"[a-z0-9_]+").findall(self.low))
+        """The words of the line, and the parts of those that are joined by underscores."""
+        whole = compiled(r"[a-z0-9_]+").findall(self.low)
+        return frozenset(whole).union(*(word.split("_") for word in whole if "_" in word))
 
 
 _ESCAPES = r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)?|[()*+][0-9A-Z]|[@-Z\\^_=>78c])"

@@ -9,7 +9,8 @@ MACHINE: tuple[Words, ...] = (
         "space enospc edquot disk misconf storage",
         r"no space left on|\benospc\b|disk quota exceeded|\bedquot\b"
         r"|not enough (?:free )?(?:disk |storage )?space|insufficient (?:disk )?space|out of disk space"
-        r"|unable to persist (?:on|to) disk|insufficient storage|disk (?:is )?full\b|no (?:free )?disk space",
+        r"|storage (?:cap|quota|limit) (?:exceeded|reached)|unable to persist (?:on|to) disk|insufficient storage"
+        r"|disk (?:is )?full\b|no (?:free )?disk space",
     ),
     sure(
         MEMORY,

@@ -11,7 +11,7 @@ from git_pliny.model.failure_codes import meaning_of_codes, meaning_of_numbers
 from git_pliny.model.failure_forms import Form
 from git_pliny.model.failure_lines import Line, is_diagnostic
 from git_pliny.model.failure_meanings import CERTIFICATE, Meaning, Weight, Words
-from git_pliny.model.failure_status import STATUS, meaning_of_match, reason_end
+from git_pliny.model.failure_status import STATUS, meaning_of_leading, meaning_of_match, reason_end
 from git_pliny.model.failure_words import VAGUE, WORDS
 from git_pliny.model.patterns import compiled
 from git_pliny.model.settings import Category
@@ -42,6 +42,12 @@ _DENIED = (
 )
 _DIGITS = r"[45]\d\d"
 
+_NAMED_AFTER = (
+    r"\b(?:tests?|should|handles?|is|on|raises?|returns?|when|if|checks?|mocks?|fakes?|max|min|num|count"
+    r"|total)_\w{0,80}$"
+)
+"""An identifier that is named after the case, of which the expression is the rest: `test_permission_denied`."""
+
 # What says of an expression before it that it did no harm: `connection refused: handled`.
 _SURVIVED = (
     r"\W{0,4}(?:(?:is|was|are|were) )?(?:retry|handled|ignored|(?:as )?expected|skipped|tolerated)\W*$"
@@ -69,10 +75,13 @@ _EXPLAINED = (
 
 # A case that may arise: `the API answers 503 when busy`, `if the connection is lost`.
 _SUPPOSED = (
-    r"\b(?:if|whenever|unless|should|would|might|in case|when(?! \w+ing\b)|means?|so that|such as|e\.g\.) [^.;:]*$"
+    r"\b(?:if|whenever|unless|should|would(?! $)|might|in case|when(?! \w+ing\b)|means?|so that|such as"
+    r"|e\.g\.) [^.;:]*$"
 )
 _WITHIN = r" (?:when|if|whenever|unless) (?!\w+ing\b)"
-_DESCRIBED = r"\b(?:returns|answers|raises|throws|emits|sends|replies|responds|retries|covers|simulates) [^.;:]*$"
+_DESCRIBING = r"\b(?:returns|answers|raises|throws|emits|sends|replies|responds|retries|covers|simulates) "
+_DESCRIBED = _DESCRIBING + r"[^.;]*$"
+_DESCRIPTION = _DESCRIBING + r"[^.;]*\b(?:when|if|while|once)\b"
 
 
 def meaning_of_line(line: Line, *, plain: bool, thrown: bool = False) -> Meaning | None:
@@ -85,8 +94,10 @@ def meaning_of_line(line: Line, *, plain: bool, thrown: bool = False) -> Meaning
     if is_diagnostic(line) and not thrown:
         said = _by_words(line, WORDS, plain=False, thrown=False)
         return said if said is not None and (said.category in _ANYWHERE or said == CERTIFICATE) else None
-    error = thrown or line.form is Form.ERROR
-    return _by_words(line, WORDS, plain=plain, thrown=thrown) or meaning_of_codes(line.text, error=error)
+    said = _by_words(line, WORDS, plain=plain, thrown=thrown)
+    if said is not None or compiled(_DESCRIPTION).search(line.low):
+        return said
+    return meaning_of_codes(line.text, error=thrown or line.form is Form.ERROR)
 
 
 def meaning_of_answer(line: Line, *, plain: bool, thrown: bool = False) -> Meaning | None:
@@ -119,6 +130,9 @@ def _by_words(line: Line, table: tuple[Words, ...], *, plain: bool, thrown: bool
 def _by_status(line: Line, *, thrown: bool) -> Meaning | None:
     if compiled(_DIGITS).search(line.low) is None:
         return None
+    leading = meaning_of_leading(line.text[line.start :])
+    if leading is not None:
+        return leading
     for found in compiled(STATUS).finditer(line.low):
         meaning = meaning_of_match(found)
         end = reason_end(line.low, found.end())
@@ -147,7 +161,7 @@ def _mentioned(line: Line, found: re.Match[str], end: int) -> bool:
     """Whether the line only speaks of this."""
     before = line.low[line.start : found.start()][-_BEFORE:]
     supposed = compiled(_SUPPOSED).search(before) or compiled(_WITHIN).search(line.low, found.start(), end)
-    if line.form is not Form.ERROR and supposed:
+    if (line.form is not Form.ERROR and supposed) or compiled(_NAMED_AFTER).search(before):
         return True
     after = line.low[end : end + _BEFORE]
     if compiled(_SURVIVED).match(after):

@@ -46,8 +46,11 @@ NETWORK_WORDS: tuple[Words, ...] = (
         "econnrefused econnreset econnaborted ehostunreach enetunreach enetdown und_err_socket "
         "err_network err_internet_disconnected err_network_changed err_connection_refused "
         "err_connection_reset err_connection_closed err_connection_aborted opentimeout readtimeout tcp "
-        "err_connection_failed err_stream_premature_close err_http2_stream_error err_http2_goaway_session",
-        r"\b(?:econn(?:refused|reset|aborted)|ehostunreach|enet(?:unreach|down))\b|\bund_err_socket\b"
+        "err_connection_failed err_stream_premature_close err_http2_stream_error err_http2_goaway_session enetreset "
+        "ehostdown enotconn und_err_aborted network_error stream_read_error",
+        r"\b(?:econn(?:refused|reset|aborted)|ehost(?:unreach|down)|enet(?:unreach|down|reset)|enotconn)\b"
+        r"|und_err_aborted"
+        r"|^stream_read_error\b|reason: network_error\b|\bund_err_socket\b"
         r"|\berr_(?:network|internet_disconnected|network_changed"
         r"|connection_(?:refused|reset|closed|aborted|failed))\b|err_stream_premature_close|err_http2_\w+"
         r"|net::(?:open|read)timeout|failed to open tcp connection",
@@ -101,11 +104,14 @@ NETWORK_WORDS: tuple[Words, ...] = (
     ),
     sure(
         NETWORK,
-        "send recv sending receiving receive goaway eproto handshake syscall communications peer side terminated",
+        "socket stream request response send recv sending receiving receive goaway eproto handshake syscall "
+        "communications peer side terminated",
         r"\b(?:send|recv) failure: |fail(?:ed|ure) (?:when )?(?:sending|receiving|receive|recv) data (?:to"
         r"|from) the peer"
         r"|sent goaway|\beproto\b|alert handshake failure|ssl syscall error|communications link failure"
-        r"|other side closed|^typeerror: terminated\b",
+        r"|socket connection (?:was )?(?:unexpectedly )?closed\b|\b(?:stream|request|response) ended (?:without"
+        r"|before)\b"
+        r"|other side closed|^typeerror: terminated\b|got socket error\b",
     ),
     sure(
         NETWORK,
@@ -119,8 +125,9 @@ NETWORK_WORDS: tuple[Words, ...] = (
     ),
     plain(
         NETWORK,
-        "connection connect",
-        r"\bconnection (?:(?:to|with|from|between|at) .{1,120}? )?(?:was |is |has been |been "
+        "connection connect stream",
+        r"^(?:stream|socket)(?: connection)? (?:was |is )?(?:unexpectedly )?(?:aborted|closed|interrupted|reset)\b"
+        r"|\bconnection (?:(?:to|with|from|between|at) .{1,120}? )?(?:was |is |has been |been "
         r"|attempt )?(?:unexpectedly )?(?:actively )?(?:refused|reset|aborted|lost|dropped|terminated|failed"
         r"|timed out|closed(?: by| unexpectedly|$))|^connection (?:closed|reset|timed out)\b|"
         + _CANNOT

@@ -40,6 +40,7 @@ _REACH = {Weight.SURE: 20, Weight.PLAIN: 8}
 _COST = {
     Form.TRACE: 0,
     Form.PROGRESS: 8,
+    Form.RECOVERED: 21,
     Form.ERROR: 3,
     Form.WARNING: 2,
     Form.IGNORED: 1,
@@ -214,7 +215,12 @@ def _of_wrapped(place: _Place) -> Meaning | None:
     """What a line says together with the next one, where a terminal or an author broke a sentence in two."""
     below = place.texts[place.at + 1].strip() if place.at + 1 < len(place.texts) else ""
     line = place.line
-    if not below[:1].islower() or not line.low[-1:].isalnum() or len(line.low) + len(below) > _WIDE:
+    if (
+        not below[:1].islower()
+        or line_of(below).start
+        or not line.low[-1:].isalnum()
+        or len(line.low) + len(below) > _WIDE
+    ):
         return None
     return meaning_of_line(line._replace(low=f"{line.low} {below.lower()}"), plain=False)
 

@@ -15,13 +15,22 @@ from git_pliny.model.failure_meanings import (
     sure,
 )
 
-_LIMIT = r"(?:usage|quota|spend|spending|budget|credit|session|weekly|monthly|daily|message|request) limits?"
-_CONTEXT = r"context[ _-]?(?:length|window|limit|size)"
+_LIMIT = (
+    r"(?:usage|quota|spend|spending|budget|credit|session|weekly|monthly|daily|message|organization|workspace|team"
+    r"|account|plan)(?: (?:request|message|token|usage|spend(?:ing)?))? limits?"
+)
+_REACHED = r"(?:(?:has been|was|is) )?(?:reached|exceeded|hit|exhausted)"
+_CONTEXT = r"(?:context|model token)[ _-]?(?:length|window|limit|size|budget|overflow)"
+_WHOSE = r"(?:the |its |this |your |available |configured |maximum |max |model(?:'?s)? ){0,4}"
 
 SERVICES: tuple[Words, ...] = (
     # ---- what no waiting mends -----------------------------------------------------------------------------------
     sure(MEMORY, "oom", r"\boom when allocating|resource_?exhausted.{0,20}: (?:out of memory|oom)\b"),
-    sure(RATE, "tokens", r"too many tokens(?:,? please wait| per |.{0,200}\brate limit)|\b429\b.{0,40}too many tokens"),
+    sure(
+        RATE,
+        "tokens",
+        r"too many tokens(?:,? please wait| per (?!day|month)|.{0,200}\brate limit)|\b429\b.{0,40}too many tokens",
+    ),
     sure(
         RATE,
         "quota quotas",
@@ -32,14 +41,20 @@ SERVICES: tuple[Words, ...] = (
         QUOTA,
         "insufficient_quota quota credit credits balance billing usage_limit_reached "
         "billing_hard_limit_reached tokens_exhausted insufficient "
-        "generaterequestsperday generaterequestsperdayperprojectpermodel",
-        r"insufficient[_ ](?:quota|credits?|balance|funds)|exceeded your current quota|usage_limit_reached"
+        "generaterequestsperday generaterequestsperdayperprojectpermodel points subscription plan extra day",
+        r"insufficient[_ ](?:[\w-]+ ){0,4}(?:quota|credits?|balance|funds)\b|too many (?:tokens|requests) per (?:day"
+        r"|month)"
+        r"|exceeded your current quota|usage_limit_reached"
         r"|\bno (?:remaining )?quota\b|credit balance (?:is )?too low"
         r"|billing[_ ](?:hard[_ ])?limit[_ ](?:has been )?reached"
         r"|(?:out of|no (?:more|remaining)|not enough) credits"
         r"|(?<!disk )quota (?:has been |is |was )?(?:exceeded|used up|reached|exhausted)"
         r"|(?:exceeded|reached) (?:your|the) (?:[\w.-]+ ){0,3}(?:quota|allowance|credits)"
-        r"|purchase (?:more )?credits|out of extra usage|\bgeneraterequestsperday\w*",
+        r"|used up (?:all )?(?:your|the) (?:[\w.-]+ ){0,2}(?:points|credits|quota|allowance|balance|tokens)"
+        r"|purchase (?:a |an |more |additional )?(?:credits|subscription|plan)\b|need an? (?:[\w-]+ )?subscription"
+        r"|(?:subscription|plan) (?:does not|doesn't) (?:yet )?include|not (?:available|included) (?:in|on|with) your"
+        r" (?:current )?(?:plan|subscription)|out of extra usage|extra usage is required"
+        r"|\bgeneraterequestsperday\w*",
     ),
     sure(
         QUOTA,
@@ -48,12 +63,16 @@ SERVICES: tuple[Words, ...] = (
         + _LIMIT
         + r"|(?:hit|reached) your limit|\b"
         + _LIMIT
-        + r" (?:(?:has been|was|is) )?(?:reached|exceeded|hit)|\b\d+-hour limit reached",
+        + r" "
+        + _REACHED
+        + r"|limit "
+        + _REACHED
+        + r" for this (?:billing period|month|plan)|\b\d+-hour limit reached",
     ),
     sure(
         QUOTA,
         "credits subscription trial plan payment billing billing_not_active",
-        r"\b(?:requires more|any|used all available|purchase some) credits\b|billing_not_active"
+        r"\b(?:requires? more|any|used all available|purchase some) credits\b|billing_not_active"
         r"|check your billing details"
         r"|\b(?:free trial|trial|subscription|plan) (?:has |is )?(?:expired|ended|inactive|past due)"
         r"|payment (?:is )?(?:required|overdue)",
@@ -67,11 +86,14 @@ SERVICES: tuple[Words, ...] = (
         PROMPT,
         "prompt context tokens token input context_length_exceeded max_tokens request message messages "
         "conversation request_too_large model",
-        r"request_too_large|conversation (?:is )?too long|prompt (?:is )?too long|"
+        r"request_too_large|conversation (?:is )?too long|prompt (?:is )?too (?:long|large)|context overflow|"
         + _CONTEXT
-        + r"[ _]?exceeded|exceeds? (?:the |its |this )?(?:model'?s? )?(?:maximum |max )?"
+        + r"[ _]?exceeded|exceed(?:s|ed)? "
+        + _WHOSE
         + _CONTEXT
-        + r"|maximum context length|longer than the (?:model'?s? )?"
+        + r"|"
+        + _CONTEXT
+        + r" is \d+k? tokens|tokens? exceeds? (?:the )?model|maximum context length|longer than the (?:model'?s? )?"
         + _CONTEXT
         + r"|exceeds? the model limit|input (?:is )?too (?:long|large)"
         r"|input (?:length|tokens?|token count)\b.{0,60}\bexceeds?"
@@ -82,7 +104,8 @@ SERVICES: tuple[Words, ...] = (
     sure(
         MODEL,
         "model_not_found model_not_supported deploymentnotfound model models deployment endpoints providers",
-        r"model_not_found|deploymentnotfound|model_not_supported|issue with the selected model"
+        r"model_not_found|model_is_deactivated|\bmodel id \[[^\]]{1,80}\] not found|deploymentnotfound"
+        r"|model_not_supported|issue with the selected model"
         r"|(?:requested|selected|specified|given|this) model is not|no supported models? available"
         r"|llm provider not provided|\bmodels?\b[ :=/].{1,80}(?<!module )\b(?:does not exist|was not found"
         r"|is not (?:found|available|supported)|has been (?:deprecated|decommissioned|retired|removed)"
@@ -116,7 +139,7 @@ SERVICES: tuple[Words, ...] = (
         RATE,
         "rate ratelimit",
         r"(?:exceed(?:ed|s|ing)?|hit|hitting|reached|over) (?:[\w'-]+ ){0,4}rate[ -]?limits?\b"
-        r"|\brate[ -]?limit(?:s|ing)?(?: quota)? (?:is |was |has been |have been |had been )?(?:exceeded"
+        r"|\brate[ _-]?limit(?:s|ing)?(?: quota)? (?:is |was |has been |have been |had been )?(?:exceeded"
         r"|reached|hit|error)|\brate exceeded|you(?:'re| are| have been) (?:being )?rate[ -]limited"
         r"|api rate limit",
     ),
@@ -130,12 +153,14 @@ SERVICES: tuple[Words, ...] = (
     sure(
         OVERLOADED,
         "overloaded overloaded_error overload concurrent capacity model_capacity_exhausted "
-        "modelnotreadyexception loading busy demand",
+        "modelnotreadyexception loading busy demand load",
         r"overloaded_error|\b(?:model|server|engine|service|api|system)s?\b.{0,40}\boverloaded\b"
-        r"|529.{0,20}overloaded|[\"']overloaded|model_capacity_exhausted|no capacity (?:is )?available"
+        r"|529.{0,20}overloaded|(?<=[\"'])overloaded|model_capacity_exhausted|no capacity (?:is )?available"
         r"|\b(?:model|engine|api|we|claude|provider)s?\b.{0,40} (?:at|over) capacity|capacity exceeded|modelnotready"
-        r"|\bmodel\b.{0,80}\bis (?:currently |still )?loading|experiencing high demand"
-        r"|server (?:is )?(?:too )?busy|too many concurrent requests",
+        r"|\bmodel\b.{0,80}\bis (?:currently |still )?loading"
+        r"|experiencing (?:a )?high (?:demand|load|volume|traffic)|(?:server|api|service) (?:is )?(?:too "
+        r"|currently )?busy"
+        r"|too many concurrent requests",
     ),
     plain(OVERLOADED, "overloaded", r"\boverloaded[.!]?$"),
     sure(
@@ -148,15 +173,21 @@ SERVICES: tuple[Words, ...] = (
     ),
     sure(
         RATE,
-        "limiting attempts slow upstream",
-        r"temporarily limiting requests|too many (?:login |failed )?attempts|\bplease slow down"
+        "limiting attempts slow upstream cooldown cooling concurrency",
+        r"\bmodel_cooldown\b|credentials for .{1,80} are cooling down|concurrency limit (?:has been |was "
+        r"|is )?(?:reached|exceeded)|temporarily limiting requests|too many (?:login |failed )?attempts"
+        r"|\bplease slow down"
         r"|rate[ -]limited upstream",
     ),
 )
 
 VAGUE_SERVICES: tuple[Words, ...] = (
-    sure(MODEL_ERROR, "transient", r"transient (?:api|model|provider) error"),
-    sure(MODEL_ERROR, "provider", r"provider returned (?:an )?error"),
+    sure(
+        MODEL_ERROR,
+        "transient temporary provider finish_reason unexpected",
+        r"(?:transient|temporary) (?:api|model|provider) (?:error|failure|response)|provider returned (?:an )?error"
+        r"|\bfinish_reason: error\b|encountered an unexpected error\. try",
+    ),
     sure(
         SERVER,
         "something respond",
