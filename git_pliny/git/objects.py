@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import IO, NamedTuple, Self
 
 from git_pliny.errors import CorruptError, GitError
+from git_pliny.git.refs import is_surely_absent
 from git_pliny.git.repository import Repository
 
 MODE_TREE = 0o40000
@@ -91,6 +92,8 @@ class ObjectReader:
         """The oid that `name` stands for, whether that object is here and whole or not; None where there is none."""
         if (found := self.read(name)) is not None:
             return found.oid
+        if name.startswith("refs/") and is_surely_absent(self._repository, name):
+            return None
         oid = self._repository.git("rev-parse", "-q", "--verify", name, accept=(0, 1, 128))
         return oid.decode().strip() or None
 

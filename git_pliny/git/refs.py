@@ -5,6 +5,7 @@ process that was killed, and is removed: these refs are moved only by short tran
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -59,6 +60,21 @@ def list_blobs(repository: Repository, prefix: str) -> Iterator[tuple[str, bytes
         yield name.decode("utf-8", "surrogateescape"), content if kind == b"blob" else b""
 
 
+def is_surely_absent(repository: Repository, name: str) -> bool:
+    """Whether a full ref name is seen not to exist, by the files that git would look into; no process is started.
+
+    Not the other way round: what git keeps in another form is not sure to be absent.
+    """
+    folder = repository.common_dir if name.startswith("refs/") else repository.git_dir
+    if (repository.common_dir / "reftable").exists() or os.path.lexists(folder / name):
+        return False
+    try:
+        packed = (repository.common_dir / "packed-refs").read_bytes()  # last: refs move from files to here
+    except OSError as error:
+        return error.errno == errno.ENOENT
+    return os.fsencode(name) not in packed
+
+
 def read_ref(repository: Repository, name: str) -> str | None:
     """Where a ref points, or None where it does not exist."""
     found = repository.git("rev-parse", "-q", "--verify", name, accept=(0, 1, 128)).decode().strip()
@@ -87,6 +103,8 @@ def read_symbolic(repository: Repository, name: str) -> str | None:
         text = (repository.git_dir / name).read_bytes()  # most repositories keep it in a file, and git takes its time
         if text.startswith(b"ref: refs/"):
             return text.removeprefix(b"ref: ").decode("utf-8", "surrogateescape").strip()
+    if is_surely_absent(repository, name):
+        return None
     found = repository.git("symbolic-ref", "-q", name, accept=(0, 1, 128))
     return found.decode("utf-8", "surrogateescape").strip() or None
 

@@ -24,6 +24,7 @@ from git_pliny.git.index import (
     write_tree,
 )
 from git_pliny.git.locks import break_stale_locks
+from git_pliny.git.objects import ObjectReader
 from git_pliny.git.process import ObjectsLostError, run_git
 from git_pliny.git.repository import Head, Repository
 from git_pliny.git.scratch import scratch
@@ -58,26 +59,29 @@ _UNREADABLE = re.compile(r"""(?:open|readlink)\("(?P<file>.*?)"\): (?P<reason>[^
 _OID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
-def capture(repository: Repository) -> Snapshot:
-    """Write the workspace to the object database; raises GitError naming a path that can't be read."""
+def capture(repository: Repository, reader: ObjectReader | None = None) -> Snapshot:
+    """Write the workspace to the object database; raises GitError naming a path that can't be read.
+
+    A reader spares a process of git.
+    """
     for _ in range(ATTEMPTS - 1):
         try:
-            return _capture(repository)
+            return _capture(repository, reader)
         except GitError as error:
             if not isinstance(error, ObjectsLostError) and not _PASSING.search(error.message):
                 raise
-    return _capture(repository)
+    return _capture(repository, reader)
 
 
-def _capture(repository: Repository) -> Snapshot:
+def _capture(repository: Repository, reader: ObjectReader | None) -> Snapshot:
     index, ref = identity(index_path(repository)), _head_ref(repository)
     status = read_status(repository)
-    if _head_ref(repository) != ref:
-        raise GitError(f"HEAD {_MOVED}", hint="try again")
+    if _head_ref(repository) != ref or identity(index_path(repository)) != index:
+        raise GitError(f"HEAD or the index {_MOVED}", hint="try again")
     head = Head(oid=status.head, ref=ref)
     if status.staged or status.changed or status.gone or status.nested:
         return _record(repository, status, head, index)
-    tree = tree_of_head(repository, head)
+    tree = tree_of_head(repository, head, reader)
     return Snapshot(tree=tree, index_tree=None, head=head, dirty_nested=_decoded(status.dirty_submodules))
 
 
@@ -147,10 +151,12 @@ def _head_ref(repository: Repository) -> str | None:
     return None if _OID.fullmatch(content.strip()) else repository.head().ref
 
 
-def tree_of_head(repository: Repository, head: Head) -> str:
+def tree_of_head(repository: Repository, head: Head, reader: ObjectReader | None = None) -> str:
     """The tree of HEAD's commit; the empty tree, written, where there is no commit yet."""
     if head.oid is None:
         return repository.git_again("mktree", stdin=b"").decode().strip()
+    if reader is not None and (tree := reader.read(f"{head.oid}^{{tree}}")) is not None:
+        return tree.oid
     return repository.git("rev-parse", "--verify", f"{head.oid}^{{tree}}").decode().strip()
 
 

@@ -34,7 +34,7 @@ def create(repository: Repository, desired: Desired, *, clock: Callable[[], int]
     with _locked(repository, session, render_time(clock())):
         run = Run(repository, session, clock=clock, bounds=bounds, new=True)
         with _closing(run):
-            base = repository.head().oid
+            base = run.reader.resolve("HEAD^{commit}")
             data: dict[str, Any] = {
                 "session": session,
                 "name": desired.name,

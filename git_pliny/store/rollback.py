@@ -61,7 +61,7 @@ def find_checkpoint(run: Run, name: str) -> CheckpointState:
 
 def plan_rollback(run: Run, checkpoint: CheckpointState, *, undo: bool = False) -> Rollback:
     """What a rollback would do; nothing is touched or recorded."""
-    return _plan(run, checkpoint, capture(run.repository), None, undo=undo)
+    return _plan(run, checkpoint, capture(run.repository, run.reader), None, undo=undo)
 
 
 def roll_back(run: Run, checkpoint: CheckpointState, *, keep_head: bool, undo: bool = False) -> Rollback:

@@ -60,6 +60,7 @@ class Run:
         """The last one that this run has taken."""
         self._noted = Noted(None, {})
         self._stale = not new
+        self._is_new = new
         self.state = fold(session, known)
         self._ident: str | None = None
 
@@ -137,7 +138,7 @@ class Run:
     def checkpoint(self, occasion: checkpoints.Occasion) -> tuple[CheckpointState, Snapshot, Sequence[Line]]:
         """Snapshot the workspace, keep it as a checkpoint, record that, and flush; gives the entries as well."""
         taken_at = self.now()
-        self.snapshot = snapshot = capture(self.repository)
+        self.snapshot = snapshot = capture(self.repository, self.reader)
         with self._flushing():
             self._refresh()
             made, lines = self._keep(occasion, snapshot, taken_at)
@@ -161,7 +162,7 @@ class Run:
         self, occasion: checkpoints.Occasion, snapshot: Snapshot, taken_at: str
     ) -> tuple[CheckpointState, Sequence[Line]]:
         writer, author = ObjectWriter(self.repository), self._author()
-        taken = dict(checkpoint_refs(self.repository, self.session))
+        taken = {} if self._is_new else dict(checkpoint_refs(self.repository, self.session))
         name = checkpoints.free_name(self.state, taken, occasion)
         index = checkpoints.write_index(writer, snapshot, author)
         parents = checkpoints.parents_of(self.repository, self.state, snapshot, index)
@@ -219,6 +220,7 @@ class Run:
                 continue
             self._journal.clear()
             self._pending.clear()
+            self._is_new = False
             return
         raise GitError(f"the refs of session {self.session} keep moving", hint="git pliny doctor")
 

@@ -207,7 +207,7 @@ def test_a_plan_that_is_kept_can_be_read_with_plain_git(scratch: Scratch) -> Non
 def test_a_session_that_cannot_be_begun_leaves_nothing_behind(
     scratch: Scratch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: object) -> None:
+    def refuse(*_: object) -> None:
         raise GitError("cannot read secret.txt: permission denied")
 
     monkeypatch.setattr("git_pliny.store.run.capture", refuse)
