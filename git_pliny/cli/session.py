@@ -9,7 +9,7 @@ from git_pliny.cli import messages, output, overview, render
 from git_pliny.cli.declare import option
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json, SessionArgument
-from git_pliny.git.repository import Repository, discover
+from git_pliny.git.repository import discover
 from git_pliny.model.session import Session, SessionStatus
 from git_pliny.store import listing, sessions
 
@@ -33,7 +33,7 @@ def list_command(here: Invocation, *, every: All = False, number: Number = None,
     shown = _select(found, every, number)
     heading = ("  id", "name", "status", "progress", "age", "cost")
     current = sessions.current_session(repository)
-    rows = [_row(here, repository, listed, current) for listed in shown]
+    rows = [_row(here, listed, current) for listed in shown]
     output.table(heading, render.fit(here, heading, rows, flexible=1), paint=render.painter(here))
     _say_what_is_missing(here, len(found), len(shown), number)
 
@@ -67,11 +67,11 @@ def _select(found: list[_Listed], every: bool, number: int | None) -> list[_List
     return shown if number is None else shown[:number]
 
 
-def _row(here: Invocation, repository: Repository, listed: listing.Listed, current: str | None) -> tuple[str, ...]:
+def _row(here: Invocation, listed: listing.Listed, current: str | None) -> tuple[str, ...]:
     return (
         f"{'*' if listed.id == current else ' '} {render.short(listed.id)}",
         listed.name,
-        render.INTERRUPTED if listing.is_interrupted(repository, listed) else listed.status.value,
+        render.INTERRUPTED if listed.interrupted else listed.status.value,
         render.progress(listed.done, listed.agents),
         render.age(here.now, listed.last_activity),
         render.cost(listed.cost_usd),

@@ -44,7 +44,7 @@ def status_command(here: Invocation, *, as_json: Json = False) -> None:
         _show_current(here, repository, current)
     else:
         overview.say_no_current_session()
-    _show_others(here, repository, others)
+    _show_others(here, others)
     output.fact("worktree", _describe(standing))
 
 
@@ -100,9 +100,9 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_RUNNING_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _show_others(here: Invocation, repository: Repository, others: list[listing.Listed]) -> None:
+def _show_others(here: Invocation, others: list[listing.Listed]) -> None:
     for listed in others[:_OTHERS_SHOWN]:
-        state = render.INTERRUPTED if listing.is_interrupted(repository, listed) else listed.status.value
+        state = render.INTERRUPTED if listed.interrupted else listed.status.value
         about = f"({state}, {render.ago(here.now, listed.last_activity)})"
         name = render.cut(here, listed.name, used=output.FACT + len(f"{render.short(listed.id)}  {about}  "))
         output.fact("unfinished", f"{render.short(listed.id)}  {name}  {about}")

@@ -24,7 +24,10 @@ VERSION = 1
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """What a list shows of a session. `done` and `agents` are numbers of agents; `ran`: whether one ever started."""
+    """What a list shows of a session. `done` and `agents` are numbers of agents; `ran`: whether one ever started.
+
+    `interrupted`: it is under way by its trail, and no process of this machine works on it.
+    """
 
     id: str
     name: str
@@ -35,6 +38,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     agents: int
     ran: bool
     cost_usd: float | None
+    interrupted: bool = False
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,7 @@ _decoder = msgspec.json.Decoder(_File)
 
 def list_sessions(repository: Repository) -> list[Listed]:
     """Every session, oldest first, as exactly as `sessions.load_all` gives it."""
+    worked_on = _worked_on(repository)  # before anything is read: a process that ends writes so, then lets go
     unsure = set(sessions.with_journals(repository))
     blobs = {ref.name.removeprefix(sessions.SESSIONS): ref.oid for ref in list_refs(repository, sessions.SESSIONS)}
     blobs = {session: oid for session, oid in blobs.items() if sessions.is_id(session)}
@@ -58,13 +63,21 @@ def list_sessions(repository: Repository) -> list[Listed]:
             with contextlib.suppress(CorruptError):  # its object, where there is one, is all that can be had
                 if lines := sessions.load_lines(repository, session, reader=reader):
                     found[session] = _listed(fold(session, lines).session())
-    return sorted(found.values(), key=lambda listed: (listed.created_at, listed.id))
+    listed = (_with_standing(repository, each, worked_on) for each in found.values())
+    return sorted(listed, key=lambda each: (each.created_at, each.id))
 
 
-def is_interrupted(repository: Repository, listed: Listed) -> bool:
-    """The same as `sessions.is_interrupted`."""
+def _worked_on(repository: Repository) -> set[str]:
+    """The sessions that a process works on now."""
+    paths = (repository.local / "locks").glob("*.lock")
+    return {path.stem for path in paths if sessions.holder(repository, path.stem) is not None}
+
+
+def _with_standing(repository: Repository, listed: Listed, worked_on: set[str]) -> Listed:
     under_way = listed.status is SessionStatus.IN_PROGRESS and listed.ran
-    return under_way and sessions.was_left(repository, listed.id)
+    if not under_way or listed.id in worked_on or sessions.holder(repository, listed.id) is not None:
+        return listed
+    return msgspec.structs.replace(listed, interrupted=True)
 
 
 def _facts(repository: Repository, reader: ObjectReader, blobs: Mapping[str, str]) -> dict[str, Listed]:

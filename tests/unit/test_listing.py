@@ -1,5 +1,7 @@
 """The quick list of sessions says what the sessions say, whatever its file holds."""
 
+import threading
+
 import pytest
 from scratch import Scratch
 from stores import ended, lone_run, new_session, plan_of, started
@@ -7,7 +9,7 @@ from tampering import HOSTILE, put_session, whole_session
 
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.session import Session, SessionStatus
-from git_pliny.store import listing, sessions
+from git_pliny.store import sessions
 from git_pliny.store.listing import Listed, list_sessions
 
 
@@ -126,10 +128,10 @@ def test_refs_that_are_none_of_ours_are_passed_over(scratch: Scratch) -> None:
 
 def test_only_a_session_that_ran_and_that_nobody_works_on_is_interrupted(scratch: Scratch) -> None:
     with new_session(scratch) as run:
-        assert not listing.is_interrupted(scratch.repository, listed(scratch)[0])
+        assert not listed(scratch)[0].interrupted
         run.append(plan_of("a"), started("a"))
-        assert not listing.is_interrupted(scratch.repository, listed(scratch)[0])
-    assert listing.is_interrupted(scratch.repository, listed(scratch)[0])
+        assert not listed(scratch)[0].interrupted
+    assert listed(scratch)[0].interrupted
 
 
 def test_a_session_that_ended_just_after_it_was_read_is_not_interrupted(scratch: Scratch) -> None:
@@ -138,7 +140,19 @@ def test_a_session_that_ended_just_after_it_was_read_is_not_interrupted(scratch:
         read = listed(scratch)[0]
         run.append(ended("a"), Event(type=EventType.SESSION_END, data={"status": "completed"}))
     assert read.status is SessionStatus.IN_PROGRESS
-    assert not listing.is_interrupted(scratch.repository, read)
+    assert not read.interrupted
+
+
+def test_a_session_that_ends_while_the_list_is_read_is_not_interrupted(scratch: Scratch) -> None:
+    told = []
+    for number in range(6):
+        with new_session(scratch, str(number)) as run:
+            run.append(plan_of("a"), started("a"))
+            thread = threading.Thread(target=lambda: told.extend(listed(scratch)))
+            thread.start()
+            run.append(ended("a"), Event(type=EventType.SESSION_END, data={"status": "completed"}))
+        thread.join()
+    assert [found.name for found in told if found.interrupted] == []
 
 
 def test_a_session_that_was_killed_is_interrupted(scratch: Scratch) -> None:
@@ -147,4 +161,4 @@ def test_a_session_that_was_killed_is_interrupted(scratch: Scratch) -> None:
     lone = lone_run(scratch, session)
     lone.append(plan_of("a"), started("a"))
     lone.close(flush=False)
-    assert listing.is_interrupted(scratch.repository, listed(scratch)[0])
+    assert listed(scratch)[0].interrupted
