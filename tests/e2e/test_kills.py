@@ -10,8 +10,8 @@ from kills.calls import points
 from kills.lab import Lab, can_trace
 
 SEED = 7
-CALLS = 9
-TIMES = 5
+CALLS = 7
+TIMES = 4
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the harness reads /proc")
 
