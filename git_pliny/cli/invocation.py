@@ -8,26 +8,29 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from git_pliny.errors import PlinyError
 
 _WIDTH = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One call of the program, after `-C` has been obeyed. Commands take it as their first argument."""
 
     cwd: Path
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
+    now: float
+    """When the call began, in seconds since the epoch: for ages. What needs the clock as it goes gets `time.time`."""
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
     stderr_is_terminal: bool = False
     width: int = _WIDTH
-    now: float
-    """When the call began, in seconds since the epoch: for ages. What needs the clock as it goes gets `time.time`."""
+
+    def __repr__(self) -> str:
+        """Without the environment, which may hold secrets."""
+        return f"Invocation({self.cwd})"
 
     @property
     def color(self) -> bool:

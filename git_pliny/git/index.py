@@ -6,8 +6,9 @@ A copy keeps the mtime of its original: git compares it with the entries' to fin
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from git_pliny.errors import StorageError
 from git_pliny.git.repository import Repository
@@ -27,8 +28,7 @@ PLAIN = (
 GITLINK = b"160000"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What an index or a tree says of one path."""
 
     mode: bytes
@@ -36,8 +36,7 @@ class Entry:
     path: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What tells two states of an index file apart: git always replaces it by a rename."""
 
     inode: int

@@ -7,7 +7,6 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -26,15 +25,18 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     ref: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class Repository(msgspec.Struct, frozen=True, kw_only=True):
     """One worktree of a repository. `environ` is the caller's, without git's local variables."""
 
     root: Path
     git_dir: Path
     common_dir: Path
     object_format: str
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """Without the environment, which may hold secrets."""
+        return f"Repository({self.git_dir})"
 
     @property
     def local(self) -> Path:

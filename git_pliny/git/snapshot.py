@@ -8,8 +8,9 @@ Not guaranteed: that files which change during the snapshot are all of one momen
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from git_pliny.errors import GitError, StorageError
 from git_pliny.git.bulk import add_files
@@ -34,8 +35,7 @@ ATTEMPTS = 5
 """How often a snapshot is begun again because files, index or HEAD changed under it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded workspace. Of a nested repository only its commit is recorded."""
 
     tree: str

@@ -1,15 +1,15 @@
 """Which paths git keeps in the index only: by a flag in the index, or by the patterns of a sparse checkout."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from git_pliny.git.index import PLAIN, Entry, set_entries, write_tree
 from git_pliny.git.repository import Repository
 from git_pliny.git.scratch import Scratch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flags:
+class Flags(msgspec.Struct, frozen=True, kw_only=True):
     """What an index says of its paths beyond their content."""
 
     unmerged: frozenset[bytes]
@@ -42,7 +42,7 @@ def outside_patterns(repository: Repository, own: Scratch, paths: Iterable[bytes
     sparse = repository.git("config", "--type=bool", "--default=false", "core.sparseCheckout") == b"true\n"
     if not asked or not sparse:
         return frozenset()
-    elsewhere = replace(repository, root=own / "sparse")
+    elsewhere = msgspec.structs.replace(repository, root=own / "sparse")
     elsewhere.root.mkdir()
     empty = elsewhere.git("hash-object", "-w", "--stdin", stdin=b"").strip()
     listing, index = own / "sparse-listing", own / "sparse-index"

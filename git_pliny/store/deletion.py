@@ -7,7 +7,6 @@ and one that knows more can tell. It depends on the entries alone: who deletes t
 import contextlib
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -40,7 +39,7 @@ def delete(repository: Repository, session: str) -> None:
         _delete_refs(repository, session)
         clear_local(repository, session)
     for git_dir in (repository.common_dir, *(repository.common_dir / "worktrees").glob("*")):
-        worktree = replace(repository, git_dir=git_dir)
+        worktree = msgspec.structs.replace(repository, git_dir=git_dir)
         if read_symbolic(worktree, sessions.CURRENT) == sessions.SESSIONS + session:
             delete_symbolic(worktree, sessions.CURRENT)
 
