@@ -153,8 +153,12 @@ def execute_command(
     if dry_run:
         show_plan(order, state, changed=_changed(bench, order, state), as_json=as_json)
         return
-    ending, final = _execute(here, bench, order, asked, state, as_json=as_json)
-    finish(here, order, ending, final, as_json=as_json)
+    workers = Workers(order.settings.execution.jobs)
+    with interrupting(workers):
+        ending, final = _execute(
+            here, bench, order, workers, _session(here, bench, order, asked, state), as_json=as_json
+        )
+        finish(here, order, ending, final, as_json=as_json)
 
 
 def _changed(bench: Workbench, order: Order, state: Fold | None) -> frozenset[str]:
@@ -238,13 +242,17 @@ def _load(
 
 
 def _execute(
-    here: Invocation, bench: Workbench, order: Order, asked: _Asked, state: Fold | None, *, as_json: bool
+    here: Invocation,
+    bench: Workbench,
+    order: Order,
+    workers: Workers,
+    session: contextlib.AbstractContextManager[Run],
+    *,
+    as_json: bool,
 ) -> tuple[Ending, Fold]:
     plan_json = encode_masked(order.plan, bench.masker.mask_value)
-    workers = Workers(order.settings.execution.jobs)
     with (
-        interrupting(workers),
-        _session(here, bench, order, asked, state) as run,
+        session as run,
         make_reporter(here, order.plan, jobs=order.settings.execution.jobs, as_json=as_json) as shown,
     ):
         manifest = [ManifestWriter(order)] if order.plan.manifest else []

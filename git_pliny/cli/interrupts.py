@@ -18,7 +18,10 @@ _ECHO_S = 0.3
 
 @contextlib.contextmanager
 def interrupting(workers: Workers) -> Iterator[None]:
-    """While the block runs, `^C`, TERM and HUP reach the coordinator; a third one is Python's own again."""
+    """While the block runs, `^C`, TERM and HUP reach the coordinator; a third one is Python's own again.
+
+    So it is after the block where one came: what is left to do then is to say so, and another one must not prevent it.
+    """
     seen, last = 0, -_ECHO_S
 
     def handle(number: int, _: FrameType | None) -> None:
@@ -27,6 +30,9 @@ def interrupting(workers: Workers) -> Iterator[None]:
         if last - before < _ECHO_S:
             return
         seen += 1
+        if workers.is_closed:  # all has run, and is being told
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            return
         workers.interrupt(Interrupt.POLITE if seen == 1 else Interrupt.AT_ONCE)
         if seen == 1 and number == signal.SIGINT:
             tell("interrupted: the agents are asked to end; once more to end them at once")
@@ -43,7 +49,7 @@ def interrupting(workers: Workers) -> Iterator[None]:
         try:
             yield
         finally:
-            for number, previous in handlers.items():
+            for number, previous in handlers.items() if not seen else ():
                 signal.signal(number, previous)
 
 

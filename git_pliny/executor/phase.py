@@ -24,6 +24,7 @@ from git_pliny.store.checkpoints import CheckpointKind, Occasion
 
 _HORIZON_S = 0.05
 _MOST_AHEAD = 32
+_LONGEST_SILENCE_S = 0.02
 _SHORTEST_S = 0.001
 
 
@@ -47,6 +48,8 @@ class PhaseLoop:
         self._delayed: list[tuple[float, str]] = []
         self._retries: dict[str, int] = {}
         self._usual_s = math.inf
+        self._enough = 0
+        self._written_at = -math.inf
         self.failed: list[str] = []
         self.interrupted: Interrupt | None = None
 
@@ -65,10 +68,13 @@ class PhaseLoop:
         if self._desk.workers.interrupted is not None:
             self._interrupt(self._desk.workers.interrupted)
         while True:
-            jobs = self._start()
-            self._desk.commit()
-            self._desk.workers.submit(jobs)
-            self._jobs.update((job.attempt.agent.name, job) for job in jobs)
+            if not self._may_linger():
+                jobs = self._start()
+                self._desk.commit()
+                self._written_at = self._desk.order.monotonic()
+                self._jobs.update((job.attempt.agent.name, job) for job in jobs)
+                self._desk.workers.submit(jobs)
+                self._enough = self._desk.workers.ahead // 2
             if not self._jobs and not self._delayed:
                 return
             self._reports.extend(self._desk.workers.next(self._patience()))
@@ -79,8 +85,21 @@ class PhaseLoop:
                 else:
                     self._finish(report)
 
+    def _may_linger(self) -> bool:
+        """Whether ends may wait for more of them, to be written with one sync: while no slot is free for lack of it.
+
+        Only where attempts are over in an instant, and then for no more than an instant.
+        """
+        if self._desk.workers.ahead <= self._enough or self.interrupted is not None:
+            return False
+        return self._desk.order.monotonic() < self._written_at + _LONGEST_SILENCE_S
+
     def _patience(self) -> float | None:
-        return max(self._delayed[0][0] - self._desk.order.monotonic(), 0.0) if self._delayed else None
+        """Seconds to wait for reports: until a retry is due, or what lingers is to be written."""
+        until = [self._delayed[0][0]] if self._delayed else []
+        if self._desk.waiting:
+            until.append(self._written_at + _LONGEST_SILENCE_S)
+        return max(min(until) - self._desk.order.monotonic(), 0.0) if until else None
 
     def _start(self) -> list[Job]:
         """Jobs for what may start: for the free slots, and ahead of them for those that will soon be free.

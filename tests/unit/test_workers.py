@@ -163,7 +163,7 @@ def test_a_process_that_a_descriptor_tells_of_takes_no_thread(two: Workers, make
     before = set(threading.enumerate())
     two.submit([make("read x < pipe || true; sleep 0.1", "a"), make("sleep 0.1", "b")])
     time.sleep(0.03)
-    assert len(set(threading.enumerate()) - before) == 1
+    assert set(threading.enumerate()) == before
     told(two, 2)
 
 
@@ -181,7 +181,7 @@ def test_an_attempt_without_a_descriptor_is_waited_for_on_a_thread(two: Workers,
     assert two.next(0.05) == []
     runner.let_go.set()
     assert set(told(two, 3)) == {"a", "b", "c"}
-    assert sorted(runner.waited) == ["worker-1", "worker-2"]
+    assert sorted(runner.waited) == ["waiter-1", "waiter-2"]
 
 
 def test_threads_are_used_again(two: Workers, make: MakeJob) -> None:
@@ -190,7 +190,7 @@ def test_threads_are_used_again(two: Workers, make: MakeJob) -> None:
     for number in range(5):
         two.submit([make("-", f"a{number}", runner=runner)])
         told(two, 1)
-    assert set(runner.waited) == {"worker-1"}
+    assert set(runner.waited) == {"waiter-1"}
 
 
 def test_clearing_holds_up_nobody_else(two: Workers, make: MakeJob) -> None:
@@ -271,9 +271,6 @@ def test_a_bug_of_a_runner_is_handed_over(
 def test_a_thread_that_the_system_does_not_give_is_told(
     two: Workers, make: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    two.submit([make("true", "a")])
-    told(two, 1)
-
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -319,18 +316,3 @@ def _is_open(number: int) -> bool:
 def test_a_bug_of_what_a_runner_started_is_handed_over(two: Workers, make: MakeJob) -> None:
     two.submit([make("-", runner=Bent())])
     assert isinstance(only(two).error, TypeError)
-
-
-def test_a_bug_among_the_workers_is_handed_over_with_every_job(make: MakeJob) -> None:
-    workers = Workers(2)
-    jobs = [make("sleep 60", f"a{number}") for number in range(4)]
-    workers.submit(jobs)
-    assert workers.next(0.05) == []
-    with Path(os.devnull).open("w") as unreadable:
-        os.dup2(unreadable.fileno(), workers._starter._bell)
-    workers._starter._ring()
-    reports = [report for report in workers.next(PATIENCE_S) if isinstance(report, Finished)]
-    assert {report.job.attempt.agent.name for report in reports} == {"a0", "a1", "a2", "a3"}
-    assert {type(report.error) for report in reports} == {OSError}
-    for job in jobs:
-        job.cancel(now=True)
