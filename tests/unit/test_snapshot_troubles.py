@@ -93,6 +93,17 @@ def test_index_and_head_that_change_meanwhile_are_read_again(change: str, work: 
     assert snapshot.head.ref == ("refs/heads/main" if "add" in change else "refs/heads/side")
 
 
+@pytest.mark.parametrize("later", ["ls-files", "porcelain"])
+def test_a_file_that_is_staged_between_the_two_looks_is_recorded(later: str, work: Work, tmp_path: Path) -> None:
+    work.write("new")
+    staged = tmp_path / "staged"
+    wait = f'while ! test -e "{staged}"; do sleep 0.01; done'
+    stage = f'$GIT "$@"; test -e "{staged}" || $GIT add new; : > "{staged}"; exit'
+    looks = {"ls-files": wait, "porcelain": wait} | {{"ls-files": "porcelain", "porcelain": "ls-files"}[later]: stage}
+    script = 'case "$*" in ' + " ".join(f"*{look}*) {what};;" for look, what in looks.items()) + " esac"
+    assert "new" in paths(work, capture(interfere(work, tmp_path / "bin", script).repository).tree)
+
+
 def test_a_workspace_that_never_rests_is_an_error(work: Work, tmp_path: Path) -> None:
     work.write("new")
     script = 'case "$*" in *porcelain*) $GIT "$@"; echo x >> new; $GIT add new; exit;; esac'
