@@ -49,7 +49,7 @@ def doctor_command(here: Invocation, *, fix: Fix = False, as_json: Json = False)
         return int(problems > 0)
     _show(found, mended)
     if problems:
-        raise PlinyError(f"{render.plural(problems, 'problem')} found", hint=_next(found, fix=fix))
+        raise PlinyError(f"{render.plural(problems, 'problem')} found", hint=_next(found))
     return None
 
 
@@ -63,9 +63,15 @@ def _mend(bench: Workbench, ailments: list[Finding], doctor: Doctor) -> tuple[li
             mend()
         except (PlinyError, OSError) as error:
             messages.warning(f"not mended: {message}: {error}")
-    after = list(doctor.examine())
+    tried = {ailment.message for ailment in ailments if ailment.mend}
+    after = [_beyond(finding) if finding.message in tried else finding for finding in doctor.examine()]
     remaining = {finding.message for finding in after}
     return [ailment for ailment in ailments if ailment.mend and ailment.message not in remaining], after
+
+
+def _beyond(finding: Finding) -> Finding:
+    """Of what was tried in vain it is not said again that it should be tried."""
+    return finding._replace(hint=None, mend=None)
 
 
 def _installation(here: Invocation) -> Iterator[Finding]:
@@ -132,9 +138,8 @@ def _plain(found: Iterable[Finding], *, mended: bool = False) -> Iterator[dict[s
         yield {"level": finding.level.value, "message": finding.message, "hint": finding.hint, "mended": mended}
 
 
-def _next(found: Iterable[Finding], *, fix: bool) -> str | None:
-    """What to type about the first problem."""
+def _next(found: Iterable[Finding]) -> str | None:
+    """What to type: about the first problem that we can't mend, where there is something; else to have them mended."""
     problems = [finding for finding in found if finding.level is Level.PROBLEM]
-    if not fix and any(finding.mend for finding in problems):
-        return "git pliny doctor --fix"
-    return next((finding.hint for finding in problems if finding.hint), None)
+    hints = [finding.hint for finding in sorted(problems, key=lambda finding: finding.mend is not None)]
+    return next(filter(None, hints), None)

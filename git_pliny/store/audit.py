@@ -54,6 +54,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run: str | None = None
     seq: int | None = None
 
+    @property
+    def is_of_entries(self) -> bool:
+        """Whether entries themselves are wrong, which nothing mends, and not what is made from them."""
+        vouched = self.check is Check.CHECKPOINTS and self.run is not None
+        return vouched or self.check in (Check.LINES, Check.CHAIN, Check.NOTES)
+
 
 class _Break(NamedTuple):
     """Where a chain is broken; `is_gap`: entries are missing before the line."""

@@ -4,6 +4,7 @@ Safe is what the next run of a session would do by itself, and what nobody can m
 gone, locks that nobody holds. Entries are never removed.
 """
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from git_pliny.errors import CorruptError
+from git_pliny.errors import CorruptError, StorageError
 from git_pliny.git.objects import ObjectReader
 from git_pliny.git.refs import OURS, RefUpdate, delete_symbolic, list_refs, read_symbolic
 from git_pliny.git.removal import remove_refs
@@ -86,7 +87,11 @@ class Doctor:
     def _locking(self) -> Finding:
         """Whether locks hold, which some network file systems only pretend."""
         path = self._repository.local / "locks" / "doctor"
-        lock = locks.acquire(path)
+        try:
+            lock = locks.acquire(path)
+        except StorageError as error:
+            message = f"nothing can be written here, so nothing can run: {error.message}"
+            return Finding(Level.PROBLEM, message, f"ls -ld {quote(str(_nearest(path)))}")
         try:
             if locks.holder_of(path) is not None:
                 return Finding(Level.OK, "locks work on this file system")
@@ -110,11 +115,24 @@ class Doctor:
     def _current(self) -> Iterator[Finding]:
         target = read_symbolic(self._repository, sessions.CURRENT)
         if target is None:
+            yield from self._broken_current()
             return
         current = sessions.current_session(self._repository)
         if current is None or not sessions.exists(self._repository, current):
             message = f"{sessions.CURRENT} names {target}, which is no session here"
             yield Finding(Level.PROBLEM, message, _FIX, partial(self._forget_current))
+
+    def _broken_current(self) -> Iterator[Finding]:
+        """Of a file that should be a symbolic ref; git itself would take a commit's id there for a ref."""
+        path = self._repository.git_dir / sessions.CURRENT
+        if path.is_dir():
+            yield Finding(
+                Level.PROBLEM, f"{path} is a folder, so no session can be the current one", f"rm -r {quote(str(path))}"
+            )
+        elif os.path.lexists(path):
+            yield Finding(
+                Level.PROBLEM, f"{path} names no session: it is not a symbolic ref", _FIX, partial(path.unlink)
+            )
 
     def _forget_current(self) -> None:
         delete_symbolic(self._repository, sessions.CURRENT)
@@ -171,7 +189,7 @@ class Doctor:
     def _trail(self, session: str, finding: audit.Finding, *, mendable: bool) -> Finding:
         level = Level.PROBLEM if finding.severity is audit.Severity.PROBLEM else Level.REMARK
         message = f"session {session[:8]}: {finding.message}"
-        if finding.check in (audit.Check.LINES, audit.Check.CHAIN, audit.Check.NOTES):
+        if finding.is_of_entries:
             return Finding(level, message, f"git pliny audit view {session[:8]}")
         mend = partial(self._recover, session) if mendable else None
         return Finding(level, message, _FIX, mend)
@@ -225,6 +243,11 @@ def _owner(ref: str) -> str | None:
         if ref.startswith(prefix):
             return ref.removeprefix(prefix).partition("/")[0]
     return None
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself, or the folder on the way to it that is there."""
+    return next((folder for folder in (path, *path.parents) if os.path.lexists(folder)), path)
 
 
 def _age(path: Path) -> float:

@@ -101,7 +101,7 @@ def journal_files(local: Path, session: str) -> list[Path]:
     folder = journal_folder(local, session)
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == ".jsonl")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

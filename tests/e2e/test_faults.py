@@ -224,6 +224,12 @@ def _reads_and_refuses(scratch: Scratch, before: tuple[str, ...], reason: str) -
     for command in READERS:
         read = scratch.run(*before, "git-pliny", *command)
         assert (read.returncode, read.stderr) == (0, ""), (command, read)
+    for command in (("doctor",), ("doctor", "--fix")):
+        looked = scratch.run(*before, "git-pliny", *command)
+        assert looked.returncode == 1, (command, looked)
+        assert reason.lower() in looked.stdout.lower(), (command, looked)
+        assert "verifies" in looked.stdout, (command, looked)
+        assert "hint: ls -ld " in looked.stderr, (command, looked)
     for command in WRITERS:
         refused = scratch.run(*before, "git-pliny", *command)
         assert refused.returncode == 1, (command, refused)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from looking import invocation, on_terminal, printed, printed_json
 from scratch import Scratch
-from tampering import HOSTILE, drop, edit_notes, half_deleted_session, put_session, whole_session
+from tampering import HOSTILE, drop, edit_notes, half_deleted_session, lose, put_session, whole_session
 
 from git_pliny import __version__
 from git_pliny.cli.doctor import doctor_command
@@ -136,6 +136,30 @@ def test_what_cannot_be_mended_remains_a_problem(scratch: Scratch, capsys: Capsy
     edit_notes(scratch, session, drop(b'"agent_start","phase":"p","agent":"a"'))
     with pytest.raises(PlinyError, match="problem") as error:
         doctor_command(invocation(scratch, env=env), fix=True)
+    assert error.value.hint == f"git pliny audit view {session[:8]}"
+
+
+def test_what_was_tried_in_vain_is_not_proposed_again(scratch: Scratch, capsys: Capsys, env: dict[str, str]) -> None:
+    session = whole_session(scratch)
+    ref = f"{sessions.CHECKPOINTS}{session}/p"
+    lose(scratch, ref)
+    (scratch.root / ".git" / ref).unlink()
+    with pytest.raises(PlinyError) as error:
+        doctor_command(invocation(scratch, env=env))
+    assert error.value.hint == "git pliny doctor --fix"
+    with pytest.raises(PlinyError) as error:
+        doctor_command(invocation(scratch, env=env), fix=True)
+    assert error.value.hint is None
+
+
+def test_of_entries_that_were_changed_the_hint_is_not_to_mend_them(
+    scratch: Scratch, capsys: Capsys, env: dict[str, str]
+) -> None:
+    session = whole_session(scratch)
+    edit_notes(scratch, session, lambda lines: [line.replace(b'"completed"', b'"failed"') for line in lines])
+    with pytest.raises(PlinyError) as error:
+        doctor_command(invocation(scratch, env=env))
+    assert any("the session's object" in message for message in messages(capsys, "problem"))
     assert error.value.hint == f"git pliny audit view {session[:8]}"
 
 

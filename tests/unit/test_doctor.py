@@ -1,6 +1,7 @@
 """What is wrong with a repository is found, and mended where that is safe."""
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -10,7 +11,6 @@ from scratch import Scratch
 from stores import BOUNDS, clock, ended, lone_run, new_session, plan_of, started
 from tampering import HOSTILE, drop, edit_notes, half_deleted_session, lose, put_blob, put_session, whole_session
 
-from git_pliny.errors import PlinyError
 from git_pliny.git.refs import set_symbolic
 from git_pliny.runners.base import OUTPUT, beside
 from git_pliny.store import sessions
@@ -272,7 +272,38 @@ def test_a_file_system_without_locks_is_a_problem(scratch: Scratch, monkeypatch:
     assert ["does not keep locks" in finding.message for finding in examine(scratch)] == [True]
 
 
-def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(scratch: Scratch) -> None:
-    scratch.repository.local.write_text("a file where a folder should be")
-    with pytest.raises(PlinyError, match="cannot open the lock"):
-        examine(scratch)
+@pytest.mark.parametrize("content", [b"garbage\n", b"\xff\x00\n", b"", b"0" * 40 + b"\n"])
+def test_a_current_session_that_is_no_symbolic_ref_is_taken_away(scratch: Scratch, content: bytes) -> None:
+    whole_session(scratch)
+    path = scratch.root / ".git" / sessions.CURRENT
+    path.write_bytes(content)
+    [found] = examine(scratch)
+    assert (found.level, found.message) == (Level.PROBLEM, f"{path} names no session: it is not a symbolic ref")
+    assert mend(scratch) == []
+    assert not path.exists()
+
+
+def test_a_folder_in_the_place_of_the_current_session_is_left_to_the_user(scratch: Scratch) -> None:
+    path = scratch.root / ".git" / sessions.CURRENT
+    path.mkdir()
+    [left] = mend(scratch)
+    assert (left.level, left.hint) == (Level.PROBLEM, f"rm -r {path}")
+
+
+def test_where_nothing_can_be_written_the_rest_is_examined_all_the_same(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    put_session(scratch, session, b"x")
+    shutil.rmtree(scratch.repository.local)
+    scratch.repository.local.write_text("a file in the way")
+    writing, blob = examine(scratch)
+    assert writing.message.startswith("nothing can be written here, so nothing can run: cannot open the lock")
+    assert writing.hint == f"ls -ld {scratch.repository.local}"
+    assert blob.message.startswith(f"session {session[:8]}: the session's object")
+
+
+def test_an_entry_that_a_checkpoint_vouches_against_is_not_said_to_be_mendable(scratch: Scratch) -> None:
+    session = whole_session(scratch)
+    edit_notes(scratch, session, lambda lines: [line.replace(b'"completed"', b'"failed"') for line in lines])
+    changed = [finding for finding in examine(scratch) if "was changed" in finding.message]
+    assert any("after checkpoint p was taken" in finding.message for finding in changed)
+    assert {(finding.hint, finding.mend) for finding in changed} == {(f"git pliny audit view {session[:8]}", None)}
