@@ -212,7 +212,10 @@ class Coordinator:
             self._desk.order.settings.execution.checkpoint in (CheckpointWhen.PHASE, CheckpointWhen.STEP)
             and not checkpointed
         ):
-            self._desk.checkpoint(Occasion(name=phase.name, kind=CheckpointKind.PHASE, phase=phase.name))
+            plan = self._desk.order.plan
+            is_last = plan.rounds is None and phase is plan.phases[-1]
+            occasion = Occasion(name=phase.name, kind=CheckpointKind.PHASE, phase=phase.name)
+            self._desk.checkpoint(occasion, flush=not is_last)  # the end of the run follows, and flushes
         whole = all(self._desk.run.state.agents[name].status.done for name in phase.agents)
         data = {"status": "completed" if whole else "partial"}
         self._desk.note(EventType.PHASE_END, phase=phase.name, data=data)

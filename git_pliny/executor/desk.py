@@ -41,12 +41,15 @@ class Desk(msgspec.Struct, kw_only=True):
         if self.waiting:
             events, self.waiting = self.waiting, []
             self.run.append(*events)
+            self.workers.tend()
             self._tell()
+            self.workers.tend()
 
-    def checkpoint(self, occasion: Occasion) -> CheckpointState:
+    def checkpoint(self, occasion: Occasion, *, flush: bool = True) -> CheckpointState:
         """Snapshot the workspace; everything that waits is written first."""
         self.commit()
-        made, snapshot, _ = self.run.checkpoint(occasion)
+        self.workers.settle()
+        made, snapshot, _ = self.run.checkpoint(occasion, flush=flush)
         self._tell()
         self.warn_of(snapshot)
         return made

@@ -119,6 +119,7 @@ class PhaseLoop:
             else:
                 break
             jobs.append(make_job(self._desk, self._phase, name))
+            self._desk.workers.tend()
         return jobs
 
     def _finish(self, report: Finished) -> None:

@@ -4,6 +4,7 @@ Attempts that can be watched are started and collected on the coordinator's own 
 happen: handing each to another thread costs more than the attempt. Only what blocks gets a thread.
 """
 
+import math
 import os
 import select
 import time
@@ -16,6 +17,7 @@ from git_pliny.executor.waiters import Waiters
 from git_pliny.runners.base import Outcome, Watchable
 
 _MANY = 4096
+_INSTANT_S = 0.003
 
 
 class Interrupt(Enum):
@@ -32,6 +34,8 @@ class Workers:
         self._size = size
         self._waiting: deque[Job] = deque()
         self._watched: dict[int, tuple[Job, Watchable]] = {}
+        self._young: deque[tuple[float, int, Watchable]] = deque()
+        """Attempts in their first instant, each with the time when that is over, and its descriptor."""
         self._waiters = Waiters(self._unblock)
         self._unblocked: deque[Finished] = deque()
         self._reports: deque[Finished | Interrupt] = deque()
@@ -73,6 +77,11 @@ class Workers:
                 if timeout_s <= 0.0:
                     return found
 
+    def tend(self) -> None:
+        """Fill the slots that got free meanwhile: for whoever has more to do than an attempt takes."""
+        if self._waiting:
+            self._look(0.0)
+
     def close(self) -> None:
         """Let the threads end; nothing may be under way."""
         self.is_closed = True
@@ -80,9 +89,29 @@ class Workers:
         os.close(self._bell)
         os.close(self._rope)
 
+    def settle(self) -> None:
+        """Before the coordinator is away for long: treat all attempts that have not ended as ones that last."""
+        self._grow_up(math.inf)
+
+    def _grow_up(self, now: float) -> float | None:
+        """Tell those that their first instant is over; gives the time until the next one's is."""
+        while self._young:
+            until, descriptor, running = self._young[0]
+            is_over = self._watched.get(descriptor, (None, None))[1] is not running
+            if not is_over and until > now:
+                return until - now
+            self._young.popleft()
+            if not is_over:
+                running.lasts()
+        return None
+
+    def _patience_ms(self, timeout_s: float | None) -> float | None:
+        rest = [seconds for seconds in (timeout_s, self._grow_up(time.monotonic())) if seconds is not None]
+        return max(min(rest), 0.0) * 1000 if rest else None
+
     def _look(self, timeout_s: float | None) -> None:
         """Take in what has ended, each slot filled again before the next end is looked at."""
-        for descriptor, _ in self._poll.poll(None if timeout_s is None else max(timeout_s, 0.0) * 1000):
+        for descriptor, _ in self._poll.poll(self._patience_ms(timeout_s)):
             if descriptor == self._bell:
                 os.read(self._bell, _MANY)
                 self._take_unblocked()
@@ -104,6 +133,7 @@ class Workers:
             if isinstance(running, Watchable) and descriptor is not None:
                 self._poll.register(descriptor, select.POLLIN)
                 self._watched[descriptor] = job, running
+                self._young.append((time.monotonic() + _INSTANT_S, descriptor, running))
                 return
         except BaseException as error:  # noqa: BLE001 - the coordinator raises it, or we do
             self._give_up(job, error)

@@ -4,10 +4,11 @@ The values here pass between the coordinator and its runners. A runner decides n
 what is stored: it reports facts.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import msgspec
 
@@ -132,17 +133,31 @@ class Running(Protocol):
         ...
 
 
-@runtime_checkable
-class Watchable(Running, Protocol):
-    """An attempt for which no thread has to wait: a descriptor tells when there is something to collect."""
+class Watchable(ABC):
+    """An attempt (`Running`) for which no thread has to wait: a descriptor tells when there is something to collect."""
 
+    @abstractmethod
+    def wait(self) -> Outcome:
+        """As of `Running`."""
+
+    @abstractmethod
+    def cancel(self, *, now: bool = False) -> None:
+        """As of `Running`."""
+
+    @abstractmethod
     def descriptor(self) -> int | None:
         """What becomes readable when the attempt ends; not ours to close. None where it has to be waited for."""
-        ...
 
+    @abstractmethod
     def collect(self) -> Outcome | None:
         """Once the descriptor is readable: the outcome, without blocking; None where `wait` has to be called for it."""
-        ...
+
+    @abstractmethod
+    def lasts(self) -> None:
+        """It did not end in its first instant: do now what only such attempts are worth. At most once, before its end.
+
+        Not called where it is waited for.
+        """
 
 
 class Runner(Protocol):

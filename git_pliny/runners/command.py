@@ -2,14 +2,15 @@
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache, partial
 from pathlib import Path
 
 from git_pliny.runners import leader, lineage, results
 from git_pliny.runners.alarm import AlarmClock
-from git_pliny.runners.base import CONTEXT, OUTPUT, RESULT, Attempt, Outcome, Running
+from git_pliny.runners.base import CONTEXT, OUTPUT, RESULT, Attempt, Outcome, Running, Watchable
 from git_pliny.runners.deliverables import collect
 from git_pliny.runners.process import Exit, ProcessGroup
 from git_pliny.runners.shell import direct_argv, shell_argv
@@ -27,23 +28,44 @@ class CommandRunner:
 
     def __init__(self) -> None:
         self._alarms = AlarmClock()
+        self._spare: deque[Path] = deque()
+        """Folders of attempts that delivered nothing and left nobody: to move one costs a fraction of making one."""
 
     def start(self, attempt: Attempt) -> Running:
         try:
+            self._make_folder(attempt.deliverables)
             group = _spawn(attempt, self._alarms)
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument, say
             return _NeverStarted(_refusal(error, attempt))
-        leader.record(attempt.folder, group.pid)
-        return _RunningCommand(attempt, group)
+        return _RunningCommand(attempt, group, self._spare)
+
+    def _make_folder(self, folder: Path) -> None:
+        while self._spare:
+            with suppress(OSError, IndexError):
+                os.rename(self._spare.pop(), folder)  # noqa: PTH104 - for each attempt
+                return
+        try:
+            os.mkdir(folder)  # noqa: PTH102 - all that is to be done, but for the first attempt of a session
+        except (FileNotFoundError, FileExistsError):
+            folder.mkdir(parents=True, exist_ok=True)
 
 
-class _RunningCommand:
-    def __init__(self, attempt: Attempt, group: ProcessGroup) -> None:
+class _RunningCommand(Watchable):
+    def __init__(self, attempt: Attempt, group: ProcessGroup, spare: deque[Path]) -> None:
         self._attempt = attempt
         self._group = group
+        self._spare = spare
+        self._is_recorded = False
 
     def wait(self) -> Outcome:
+        self.lasts()
         return _outcome(self._attempt, self._group.wait())
+
+    def lasts(self) -> None:
+        """Who leads it is recorded: until then, its lineage is all that tells of it should we be killed."""
+        if not self._is_recorded and not self._group.is_reaped:
+            self._is_recorded = True
+            leader.record(self._attempt.folder, self._group.pid)
 
     def descriptor(self) -> int | None:
         return self._group.descriptor()
@@ -51,7 +73,12 @@ class _RunningCommand:
     def collect(self) -> Outcome | None:
         """None after a failure, since the rest of the group may take its time to end."""
         ended = self._group.reap()
-        return _outcome(self._attempt, ended) if ended.succeeded else None
+        if not ended.succeeded:
+            return None
+        outcome = _outcome(self._attempt, ended)
+        if not outcome.deliverables and not outcome.missing_deliverables and self._group.is_gone():
+            self._spare.append(self._attempt.deliverables)
+        return outcome
 
     def cancel(self, *, now: bool = False) -> None:
         self._group.cancel(now=now)
@@ -95,10 +122,9 @@ def variables(attempt: Attempt) -> dict[str, str]:
 
 
 def _spawn(attempt: Attempt, alarms: AlarmClock) -> ProcessGroup:
-    _make_folder(attempt.deliverables)
     if attempt.context:
         _write(attempt.context_file, attempt.context)
-    with _opened(f"{attempt.folder}{OUTPUT}", _APPEND) as output, _opened(_stdin(attempt), os.O_RDONLY) as stdin:
+    with _opened(f"{attempt.folder}{OUTPUT}", _APPEND) as output, _stdin(attempt) as stdin:
         launch = partial(
             ProcessGroup,
             cwd=attempt.root,
@@ -113,13 +139,6 @@ def _spawn(attempt: Attempt, alarms: AlarmClock) -> ProcessGroup:
         return _launch_line(run, launch) if isinstance(run, str) else launch(run)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        os.mkdir(folder)  # noqa: PTH102 - all that is to be done, but for the first attempt of a session
-    except (FileNotFoundError, FileExistsError):
-        folder.mkdir(parents=True, exist_ok=True)
-
-
 def _launch_line(line: str, launch: Callable[[Sequence[str]], ProcessGroup]) -> ProcessGroup:
     """Without a shell where it needs none; what can't be started so, the shell shall judge in its own words."""
     if words := direct_argv(line):
@@ -128,11 +147,17 @@ def _launch_line(line: str, launch: Callable[[Sequence[str]], ProcessGroup]) -> 
     return launch(shell_argv(line))
 
 
-def _stdin(attempt: Attempt) -> Path | str:
+def _stdin(attempt: Attempt) -> AbstractContextManager[int]:
     if attempt.prompt is None:
-        return os.devnull
+        return nullcontext(_nothing())
     _write(attempt.prompt_file, attempt.prompt)
-    return attempt.prompt_file
+    return _opened(attempt.prompt_file, os.O_RDONLY)
+
+
+@cache
+def _nothing() -> int:
+    """The empty device, opened once for all agents without a prompt."""
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _write(path: Path, text: str) -> None:

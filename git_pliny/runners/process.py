@@ -88,6 +88,22 @@ class ProcessGroup:
                 self._descriptor = _open_pidfd(self.pid)
         return self._descriptor
 
+    @property
+    def is_reaped(self) -> bool:
+        """Whether the leader's number may belong to another process by now."""
+        return self._exit is not None
+
+    def is_gone(self) -> bool:
+        """Whether nobody of the group is left, its leader included."""
+        if self._exit is not None:
+            try:
+                os.killpg(self.pid, 0)
+            except ProcessLookupError:
+                return True
+            except PermissionError:
+                return False
+        return False
+
     def reap(self) -> Exit:
         """Block until the leader has ended."""
         if self._exit is None:

@@ -135,14 +135,20 @@ class Run:
             with self._flushing():
                 self._flush_held()
 
-    def checkpoint(self, occasion: checkpoints.Occasion) -> tuple[CheckpointState, Snapshot, Sequence[Line]]:
-        """Snapshot the workspace, keep it as a checkpoint, record that, and flush; gives the entries as well."""
+    def checkpoint(
+        self, occasion: checkpoints.Occasion, *, flush: bool = True
+    ) -> tuple[CheckpointState, Snapshot, Sequence[Line]]:
+        """Snapshot the workspace, keep it as a checkpoint, record that, and flush; gives the entries as well.
+
+        `flush=False` is for who flushes a moment later anyway: a flush writes the whole note.
+        """
         taken_at = self.now()
         self.snapshot = snapshot = capture(self.repository, self.reader)
         with self._flushing():
             self._refresh()
             made, lines = self._keep(occasion, snapshot, taken_at)
-            self._flush_held()
+            if flush:
+                self._flush_held()
         return made, snapshot, lines
 
     def delete_checkpoint(self, name: str) -> None:

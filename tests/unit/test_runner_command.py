@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import select
 import signal
 import stat
 import sys
@@ -19,7 +20,7 @@ import pytest
 from git_pliny.errors import ConfigError
 from git_pliny.model.plan import Agent
 from git_pliny.runners import process
-from git_pliny.runners.base import Attempt, Outcome, Verdict
+from git_pliny.runners.base import Attempt, Outcome, Verdict, Watchable
 from git_pliny.runners.command import CommandRunner
 from git_pliny.runners.machine import read_table
 from git_pliny.runners.registry import runner_for
@@ -584,3 +585,21 @@ def test_an_agent_may_remove_everything_it_was_given(make: MakeAttempt) -> None:
     attempt = make('rm -rf "$(dirname "$PLINY_RESULT")"; exit 1')
     outcome = outcome_of(attempt)
     assert (outcome.exit_code, outcome.tail, outcome.output_size) == (1, "", 0)
+
+
+@pytest.mark.skipif(process._open_pidfd is None, reason="this system has no descriptors for processes")
+def test_only_the_empty_folder_of_an_attempt_that_left_nobody_is_handed_on(make: MakeAttempt, tmp_path: Path) -> None:
+    runner = CommandRunner()
+    lines = (":", "echo x > $PLINY_DELIVERABLES/file", ":", "sleep 1 & ls -A $PLINY_DELIVERABLES", ":")
+    attempts = [make(line, folder=tmp_path / "output" / str(number)) for number, line in enumerate(lines)]
+    for attempt in attempts:
+        running = runner.start(attempt)
+        assert isinstance(running, Watchable)
+        watch = select.poll()
+        watch.register(running.descriptor() or 0, select.POLLIN)
+        watch.poll()
+        outcome = running.collect()
+        assert outcome is not None
+        assert outcome.exit_code == 0
+    assert [attempt.deliverables.exists() for attempt in attempts] == [False, True, False, True, True]
+    assert attempts[3].output.read_text() == ""

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from git_pliny.model.plan import Agent
-from git_pliny.runners.base import OUTPUT, Attempt, Running, beside
+from git_pliny.runners.base import OUTPUT, Attempt, Running, Watchable, beside
 from git_pliny.runners.leader import recorded
 from git_pliny.runners.leftovers import Leftover, end_leftovers, find
 from git_pliny.runners.machine import read_table
@@ -47,7 +47,10 @@ class Lab:
             folder=self.folders[-1],
             grace_s=0.1,
         )
-        return runner_for(attempt.agent).start(attempt)
+        running = runner_for(attempt.agent).start(attempt)
+        assert isinstance(running, Watchable)
+        running.lasts()
+        return running
 
     def find(self, agent: str = "a") -> list[Leftover]:
         return find(session=self.session, agent=agent, folders=self.folders)
