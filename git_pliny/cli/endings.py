@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from shlex import quote
 
 from git_pliny.cli import messages, output, overview, render
 from git_pliny.cli.choosing import OUTER
@@ -12,6 +13,7 @@ from git_pliny.errors import AgentFailedError, InterruptedRunError
 from git_pliny.executor.coordinator import End, Ending
 from git_pliny.executor.options import Order
 from git_pliny.model import graph
+from git_pliny.model.events import parse_time
 from git_pliny.model.fold import Fold
 from git_pliny.model.session import AgentRecord, AgentStatus, Session
 from git_pliny.model.visible import visible
@@ -40,8 +42,10 @@ def finish(here: Invocation, order: Order, ending: Ending, state: Fold, *, as_js
             raise InterruptedRunError("interrupted; nothing that completed is lost", hint=_resume(here, session))
         case End.PAUSED:
             lines = [f"paused: {ending.reason}", *_ways_on(order, session, _resume(here, session))]
+            lines += _asked_in_vain(here, order, session)
         case End.COMPLETED:
             lines = [f"completed: {_done(order, session)}", "hint: see what changed: git pliny checkpoint diff start"]
+            lines += _asked_in_vain(here, order, session)
     messages.note("\n".join(lines))
 
 
@@ -83,6 +87,24 @@ def _done(order: Order, session: Session) -> str:
     parts += [f"{skipped} skipped"] if skipped else []
     parts += [render.plural(session.round, "round")] if order.plan.rounds else []
     return f"{', '.join(parts)} in {render.duration(session.metrics.duration_s)}"
+
+
+def _asked_in_vain(here: Invocation, order: Order, session: Session) -> list[str]:
+    """Where nothing of what `--only` names ran, since it was done before: that, and how to run it again."""
+    only = order.options.only or ()
+    records = [(name, session.agents[name]) for name in order.plan.agents if name in only and name in session.agents]
+    idle = [name for name, record in records if record.status.done]
+    if not idle or any(_ran(here, record) for _, record in records):
+        return []
+    names = ", ".join(idle[:_MOST_NAMES]) + (f" and {len(idle) - _MOST_NAMES} more" if len(idle) > _MOST_NAMES else "")
+    which = "" if not here.environ.get(OUTER) else f" --session {render.short(session.id)}"
+    again = " ".join(f"--only {quote(name)} --rerun {quote(name)}" for name in idle[:_MOST_NAMES])
+    return [f"not run, since done before: {names}", f"hint: to run again: git pliny execute{which} {again}"]
+
+
+def _ran(here: Invocation, record: AgentRecord) -> bool:
+    """Whether it was started by this command."""
+    return record.started_at is not None and parse_time(record.started_at) / 1e6 >= here.now
 
 
 def _resume(here: Invocation, session: Session) -> str:

@@ -116,6 +116,8 @@ def test_only_runs_the_named_agents_and_phases_with_needs_checked(scratch: Scrat
     done = scratch.pliny("execute", "--only", "a")
     assert "paused: only a part of the plan was asked for" in done.stderr
     assert scratch.session()["status"] == "paused"
+    idle = scratch.pliny("execute", "--only", "a")
+    assert "not run, since done before: a\nhint: to run again: git pliny execute --only a --rerun a\n" in idle.stderr
     scratch.pliny("execute", "--only", "two")
     assert statuses(scratch) == {"a": "completed", "c": "pending", "b": "completed"}
     scratch.pliny("execute")

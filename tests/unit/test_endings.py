@@ -169,6 +169,31 @@ def test_a_plan_that_asks_for_another_round_is_given_one_more(capsys: pytest.Cap
     ]
 
 
+@pytest.mark.parametrize("how", [End.PAUSED, End.COMPLETED])
+def test_where_all_that_was_asked_for_was_done_before_it_is_said_how_to_run_it_again(
+    capsys: pytest.CaptureFixture[str], how: End
+) -> None:
+    state = after(PLAN, {"web": "completed", "code": "completed"})
+    chosen = order(PLAN, only=frozenset({"web", "code", "mend"}))
+    finish(Invocation(cwd=Path(), environ={}, now=1000.0), chosen, Ending(end=how), state, as_json=True)
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "not run, since done before: web, code",
+        "hint: to run again: git pliny execute --only web --rerun web --only code --rerun code",
+    ]
+
+
+@pytest.mark.parametrize("now", [0.0, 4.5])
+def test_where_something_ran_of_what_was_asked_for_nothing_more_is_said(
+    capsys: pytest.CaptureFixture[str], now: float
+) -> None:
+    """The first agent starts at 3 s, the second at 5 s."""
+    state = after(PLAN, {"web": "completed", "code": "completed"})
+    assert state.agents["code"].started_at == "1970-01-01T00:00:05.000000Z"
+    chosen = order(PLAN, only=frozenset({"web", "code"}))
+    finish(Invocation(cwd=Path(), environ={}, now=now), chosen, Ending(end=End.PAUSED), state, as_json=True)
+    assert "not run" not in capsys.readouterr().err
+
+
 def test_with_json_only_the_last_words_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     state = after(PLAN, {"web": "completed"})
     finish(here(), order(PLAN), Ending(end=End.COMPLETED), state, as_json=True)
