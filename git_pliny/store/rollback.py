@@ -1,7 +1,8 @@
 """Rollback: the workspace as it was at a checkpoint, and the session with it; undoable, and finished after a kill.
 
-First a checkpoint of what is there now, then an entry that says what is about to happen, then the restore, then the
-entry that sets back what ended since. A rollback that was begun and not ended is carried out again by whoever recovers.
+First a snapshot of what is there now, and where nothing is in the way a checkpoint of it; then an entry that says what
+is about to happen, then the restore, then the entry that sets back what ended since. A rollback that was begun and not
+ended is carried out again by whoever recovers.
 """
 
 from difflib import get_close_matches
@@ -61,18 +62,21 @@ def find_checkpoint(run: Run, name: str) -> CheckpointState:
 
 def plan_rollback(run: Run, checkpoint: CheckpointState, *, undo: bool = False) -> Rollback:
     """What a rollback would do; nothing is touched or recorded."""
-    return _plan(run, checkpoint, capture(run.repository, run.reader), None, undo=undo)
+    restore = _plan_restore(run, checkpoint, capture(run.repository, run.reader))
+    return _plan(run, checkpoint, restore, None, undo=undo)
 
 
 def roll_back(run: Run, checkpoint: CheckpointState, *, keep_head: bool, undo: bool = False) -> Rollback:
     """Carry it out. WouldOverwriteError where something is in the way: then nothing has moved."""
     break_stale_locks(run.repository, wait_s=_GIT_ENDS_S)
-    made, snapshot, _ = run.checkpoint(Occasion(name="before-rollback", kind=CheckpointKind.BEFORE_ROLLBACK))
+    taken = run.take()
     first = _first_before(run.state, checkpoint, undo=undo)
     begun_at = read_checkpoint(run.reader, run.state.checkpoints[first].commit).tree if first else None
+    restore = _plan_restore(run, checkpoint, taken.snapshot, begun_at=begun_at)
+    check_restore(run.repository, restore, keep_head=keep_head)
+    made, _, _ = run.checkpoint(Occasion(name="before-rollback", kind=CheckpointKind.BEFORE_ROLLBACK), taken=taken)
     before = first or made.name
-    planned = _plan(run, checkpoint, snapshot, before, undo=undo, begun_at=begun_at)
-    check_restore(run.repository, planned.restore, keep_head=keep_head)
+    planned = _plan(run, checkpoint, restore, before, undo=undo)
     begun = {
         "name": checkpoint.name,
         "commit": checkpoint.commit,
@@ -83,7 +87,7 @@ def roll_back(run: Run, checkpoint: CheckpointState, *, keep_head: bool, undo: b
     run.append(Event(type=EventType.ROLLBACK_BEGIN, data=begun))
     try:
         reason = f"pliny rollback: {visible(checkpoint.name[:80])}"
-        apply_restore(run.repository, planned.restore, keep_head=keep_head, reason=reason)
+        apply_restore(run.repository, restore, keep_head=keep_head, reason=reason)
     except WouldOverwriteError:
         run.append(Event(type=EventType.REPAIR, data={"kind": "rollback-abandoned"}))
         raise
@@ -121,21 +125,17 @@ def finish_interrupted(run: Run) -> Rollback | None:
     return roll_back(run, checkpoint, keep_head=begun.keep_head, undo=begun.undo)
 
 
-def _plan(
-    run: Run,
-    checkpoint: CheckpointState,
-    snapshot: Snapshot,
-    before: str | None,
-    *,
-    undo: bool,
-    begun_at: str | None = None,
-) -> Rollback:
+def _plan_restore(run: Run, checkpoint: CheckpointState, snapshot: Snapshot, *, begun_at: str | None = None) -> Restore:
     stored = read_checkpoint(run.reader, checkpoint.commit)
     target = Target(tree=stored.tree, index_tree=stored.index_tree, head=stored.head)
+    return plan_restore(run.repository, target=target, current=snapshot, begun_at=begun_at)
+
+
+def _plan(run: Run, checkpoint: CheckpointState, restore: Restore, before: str | None, *, undo: bool) -> Rollback:
     back = [ended.key for ended in run.state.counting_ends().values() if ended.ts > checkpoint.taken_at]
     return Rollback(
         checkpoint=checkpoint,
-        restore=plan_restore(run.repository, target=target, current=snapshot, begun_at=begun_at),
+        restore=restore,
         set_back=tuple(back),
         restored=run.state.rollbacks[-1].set_back if undo and run.state.rollbacks else (),
         before=before,

@@ -9,7 +9,7 @@ import contextlib
 import secrets
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from git_pliny.errors import GitError, NotFoundError
 from git_pliny.git.objects import ObjectReader
@@ -28,6 +28,13 @@ from git_pliny.store.sessions import CHECKPOINTS, NOTES, SESSIONS, checkpoint_re
 
 _TRIES = 10
 _NOBODY = "git-pliny <git-pliny@localhost> 0 +0000"
+
+
+class Taken(NamedTuple):
+    """A snapshot, and the time at which it was begun."""
+
+    at: str
+    snapshot: Snapshot
 
 
 class Run:
@@ -135,15 +142,21 @@ class Run:
             with self._flushing():
                 self._flush_held()
 
+    def take(self) -> Taken:
+        """Snapshot the workspace; nothing refers to it until a checkpoint does."""
+        taken_at = self.now()
+        self.snapshot = capture(self.repository, self.reader)
+        return Taken(taken_at, self.snapshot)
+
     def checkpoint(
-        self, occasion: checkpoints.Occasion, *, flush: bool = True
+        self, occasion: checkpoints.Occasion, *, taken: Taken | None = None, flush: bool = True
     ) -> tuple[CheckpointState, Snapshot, Sequence[Line]]:
         """Snapshot the workspace, keep it as a checkpoint, record that, and flush; gives the entries as well.
 
+        `taken`: a snapshot of a moment ago, to be kept instead of a new one.
         `flush=False` is for who flushes a moment later anyway: a flush writes the whole note.
         """
-        taken_at = self.now()
-        self.snapshot = snapshot = capture(self.repository, self.reader)
+        taken_at, snapshot = taken or self.take()
         with self._flushing():
             self._refresh()
             made, lines = self._keep(occasion, snapshot, taken_at)

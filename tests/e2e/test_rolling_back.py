@@ -100,8 +100,9 @@ def test_index_and_branch_go_back_too_and_ignored_files_stay(ran: Scratch) -> No
 
 def test_another_branch_is_refused_unless_head_is_to_stay(ran: Scratch) -> None:
     ran.git("checkout", "-q", "-b", "other")
-    before = files(ran)
+    before, kept = files(ran), checkpoints(ran)
     refused = ran.pliny("rollback", "start", exits=4)
+    assert checkpoints(ran) == kept
     assert "other" in refused.stderr
     assert "--keep-head" in refused.stderr
     assert files(ran) == before

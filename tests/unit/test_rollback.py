@@ -1,8 +1,11 @@
+from typing import Any
+
 import pytest
 from scratch import Scratch
 from stores import ended, new_session, plan_of, resumed, started
 
 from git_pliny.errors import NotFoundError, WouldOverwriteError
+from git_pliny.git.restore import apply_restore
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.session import AgentStatus, SessionStatus
 from git_pliny.store import rollback
@@ -149,8 +152,32 @@ def test_a_refused_rollback_changes_nothing_and_is_not_finished_later(scratch: S
         scratch.write("keep/precious", "mine")
         with pytest.raises(WouldOverwriteError, match="keep"):
             rollback.roll_back(run, rollback.find_checkpoint(run, "start"), keep_head=False)
+        assert list(run.state.checkpoints) == ["start"]
         assert rollback.finish_interrupted(run) is None
     assert (scratch.root / "keep" / "precious").read_text() == "mine"
+
+
+def test_what_is_in_the_way_only_after_the_check_is_refused_with_its_checkpoint_kept(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a"))
+        work(run, scratch, "a")
+
+        def edited_meanwhile(*arguments: Any, **options: Any) -> None:
+            scratch.write("a.txt", "mine")
+            apply_restore(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(rollback, "apply_restore", edited_meanwhile)
+            with pytest.raises(WouldOverwriteError, match=r"a\.txt"):
+                rollback.roll_back(run, rollback.find_checkpoint(run, "start"), keep_head=False)
+        assert "before-rollback" in run.state.checkpoints
+        assert rollback.finish_interrupted(run) is None
+        rollback.roll_back(run, rollback.find_checkpoint(run, "start"), keep_head=False)
+        assert names(scratch) == set()
+        rollback.roll_back(run, rollback.last_rollback(run.state), keep_head=False, undo=True)
+    assert (scratch.root / "a.txt").read_text() == "mine"
 
 
 def test_without_a_rollback_there_is_nothing_to_undo(scratch: Scratch) -> None:
