@@ -1,7 +1,7 @@
 """`git pliny config`: what is set, where it comes from, and changing it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from git_pliny.config.edit import put
 from git_pliny.config.keys import ALIASES, Setting, every, named
 from git_pliny.config.layers import display_name, variable_of
 from git_pliny.config.values import from_text, is_list
-from git_pliny.errors import GitError, UsageError
+from git_pliny.errors import GitError, PlinyError, UsageError
 from git_pliny.git.repository import discover
 from git_pliny.plans.document import Document
 from git_pliny.plans.loading import read_sections
@@ -58,7 +58,8 @@ def get_command(here: Invocation, *, key: Key, as_json: Json = False) -> None:
 def set_command(here: Invocation, *, key: Key, values: Values = None, unset: Unset = False) -> None:
     """Change a setting in the user's configuration file.
 
-    A list takes several values, or one in JSON. Everything else in the file stays as it is.
+    A list takes several values, or one in JSON. Everything else in the file stays as it is. Where pliny.yaml or an
+    environment variable sets it too, and so counts more, a warning says so.
 
         git pliny config set execution.jobs 8
         git pliny config set masking.variables 'ACME_*' LICENCE
@@ -68,9 +69,7 @@ def set_command(here: Invocation, *, key: Key, values: Values = None, unset: Uns
     _put(here, setting.key, None if unset and not values else _new_value(setting, values or [], unset=unset))
     for alias in (alias for alias, own in ALIASES.items() if own == setting.key):
         _put(here, alias, None)
-    variable = variable_of(setting.key)
-    if variable in here.environ:
-        messages.note(f"the environment variable {variable} is set, and counts more")
+    _say_what_counts_more(here, setting.key)
 
 
 def list_command(here: Invocation, *, as_json: Json = False) -> None:
@@ -87,9 +86,12 @@ def list_command(here: Invocation, *, as_json: Json = False) -> None:
         output.table(("key", "value", "from"), [(key, _in_a_line(value), origin) for key, value, origin in rows])
 
 
-def path_command(here: Invocation) -> None:  # noqa: ARG001 - every command gets it
+def path_command(here: Invocation, *, as_json: Json = False) -> None:  # noqa: ARG001 - every command gets it
     """Print where the user's configuration file is."""
-    output.data(str(_file()))
+    if as_json:
+        output.data_json(str(_file()))
+    else:
+        output.data(str(_file()))
 
 
 def schema_command(here: Invocation) -> None:  # noqa: ARG001 - every command gets it
@@ -108,13 +110,16 @@ def _file() -> Path:
 
 def _resolved(here: Invocation) -> Resolved:
     """The settings of all layers; without the plan's outside of a repository."""
-    document = _document(here)
+    return _laid_over(_document(here), user_file=_file(), environ=here.environ)
+
+
+def _laid_over(document: Document | None, *, user_file: Path | None, environ: Mapping[str, str]) -> Resolved:
     return resolve(
-        user_file=_file(),
+        user_file=user_file,
         plan_sections=document.sections if document else {},
         plan_file=document.name if document else None,
         plan_place=document.place if document else None,
-        environ=here.environ,
+        environ=environ,
     )
 
 
@@ -143,6 +148,22 @@ def _put(here: Invocation, key: str, value: Any) -> None:
     if backup is not None:
         name = display_name(backup, here.environ)
         messages.warning(f"the file had to be written anew, without its comments; the old one is {name}")
+
+
+def _say_what_counts_more(here: Invocation, key: str) -> None:
+    variable = variable_of(key)
+    if variable in here.environ:
+        messages.warning(f"the environment variable {variable} is set, and counts more")
+    elif place := _place_in_plan(here, key):
+        messages.warning(f"{place} sets {key} too, and counts more here")
+
+
+def _place_in_plan(here: Invocation, key: str) -> str | None:
+    """Where the repository's plan file sets it; None as well for a file that can't be read, as others will say."""
+    try:
+        return _laid_over(_document(here), user_file=None, environ={}).origins.get(key)
+    except PlinyError:
+        return None
 
 
 def _is_listed(resolved: Resolved, key: str) -> bool:

@@ -130,6 +130,34 @@ def test_set_says_when_a_variable_counts_more(
     assert "PLINY_CONFIG_EXECUTION__JOBS is set, and counts more" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("unset", [False, True])
+def test_set_warns_where_the_plan_file_counts_more(
+    make_scratch: Callable[..., Scratch], environment: dict[str, str], capsys: pytest.CaptureFixture[str], unset: bool
+) -> None:
+    scratch = make_scratch()
+    scratch.write("pliny.yaml", "execution:\n  checkpoint_frequency: agent\n")
+    in_it = Invocation(cwd=scratch.root, environ=environment, now=0.0)
+    config.set_command(in_it, key="execution.checkpoint", values=None if unset else ["manual"], unset=unset)
+    told = capsys.readouterr().err
+    assert told == "warning: pliny.yaml:2 sets execution.checkpoint too, and counts more here\n"
+    config.set_command(in_it, key="execution.jobs", values=["8"])
+    assert capsys.readouterr().err == ""
+
+
+def test_set_works_where_the_plan_file_is_broken(
+    make_scratch: Callable[..., Scratch], environment: dict[str, str], user_file: Path
+) -> None:
+    scratch = make_scratch()
+    scratch.write("pliny.yaml", "execution: {jobs: many}\n")
+    config.set_command(Invocation(cwd=scratch.root, environ=environment, now=0.0), key="execution.jobs", values=["8"])
+    assert "jobs = 8" in user_file.read_text()
+
+
+def test_path_prints_json(here: Invocation, user_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.path_command(here, as_json=True)
+    assert json.loads(printed(capsys)) == str(user_file)
+
+
 def test_set_warns_before_comments_are_lost(
     here: Invocation, user_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
