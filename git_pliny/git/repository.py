@@ -59,12 +59,19 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
         )
         return done.stdout
 
-    def git_again(self, *arguments: str | Path, stdin: bytes | None = None, index: Path | None = None) -> bytes:
+    def git_again(
+        self,
+        *arguments: str | Path,
+        stdin: bytes | None = None,
+        index: Path | None = None,
+        accept: Sequence[int] = (0,),
+        env: Mapping[str, str] | None = None,
+    ) -> bytes:
         """The same for a command that writes objects: synced, and run again where some of them were lost."""
         for _ in range(_TRIES - 1):
             with contextlib.suppress(ObjectsLostError):
-                return self.git(*arguments, stdin=stdin, index=index, durable=True)
-        return self.git(*arguments, stdin=stdin, index=index, durable=True)
+                return self.git(*arguments, stdin=stdin, index=index, accept=accept, durable=True, env=env)
+        return self.git(*arguments, stdin=stdin, index=index, accept=accept, durable=True, env=env)
 
     def git_process(
         self,
