@@ -7,6 +7,7 @@ from git_pliny.cli.choosing import OUTER
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json, SessionOption
+from git_pliny.cli.repairs import say_repairs
 from git_pliny.cli.workbench import open_workbench_anyway
 from git_pliny.errors import UsageError
 from git_pliny.git.treediff import Kind
@@ -50,7 +51,8 @@ def rollback_command(
         raise UsageError("give the name of a checkpoint, or --undo", hint="git pliny checkpoint list")
     bench = open_workbench_anyway(here)
     found = sessions.resolve(bench.repository, session or here.environ.get(OUTER))
-    with resume(bench.repository, found, clock=bench.clock, bounds=bench.bounds) as (run, _):
+    with resume(bench.repository, found, clock=bench.clock, bounds=bench.bounds) as (run, repairs):
+        say_repairs(repairs)
         checkpoint = rollback.last_rollback(run.state) if name is None else rollback.find_checkpoint(run, name)
         if dry_run:
             done = rollback.plan_rollback(run, checkpoint, undo=undo)

@@ -319,6 +319,13 @@ def test_a_corrupt_session_blob_is_repaired_and_recorded(cut_off: Scratch, conte
     assert kinds(cut_off) == ["session"]
 
 
+def test_a_rollback_says_what_it_repaired(done: Scratch) -> None:
+    wrong = done.run("git", "hash-object", "-w", "--stdin", stdin="{}").stdout.strip()
+    done.git("update-ref", f"refs/pliny/sessions/{session_id(done)}", wrong)
+    told = done.pliny("rollback", "one")
+    assert "warning: repaired: the session's object was missing or unreadable, and was written anew" in told.stderr
+
+
 def test_a_session_blob_that_git_lost_is_repaired_and_recorded(cut_off: Scratch) -> None:
     lose(cut_off, f"refs/pliny/sessions/{session_id(cut_off)}")
     for command in READERS:
