@@ -1,0 +1,169 @@
+"""Puts a tree into a member of the pool, whatever was left there: git writes what differs and removes the rest.
+
+What differs, an index tells that agents' gits never see: no flag that they set, and no damage to their own, hides
+anything. First all goes that this index does not know, ignored files too; then git writes each file whose stat is not
+the one it noted. A kill in between leaves an index that knows less than is there, and so nothing is missed next time.
+
+Where nothing can be relied on, all files go and are written again.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from git_pliny.errors import GitError, StorageError
+from git_pliny.git.clearing import clear, empty, is_closed, is_folder, open_up
+from git_pliny.git.index import GITLINK, PLAIN, Entry, set_entries
+from git_pliny.git.member import Member
+from git_pliny.git.repository import Repository
+
+_OPTIONS = (
+    *PLAIN,
+    # The whole tree is wanted, and every means to see a change, whatever the user has set for the workspace.
+    *("-c", "core.sparseCheckout=false", "-c", "index.sparse=false"),
+    *("-c", "core.trustctime=true", "-c", "core.checkStat=default", "-c", "core.ignoreStat=false"),
+)
+_RULES = r"^(filter\..*|lfs\..*|core\.(autocrlf|eol|symlinks|filemode|attributesfile|ignorecase|precomposeunicode))$"
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """The folders of a tree, and the places of its nested repositories."""
+
+    folders: tuple[bytes, ...]
+    nested: tuple[bytes, ...]
+
+
+def read_layout(repository: Repository, tree: str) -> Layout:
+    records = repository.git("ls-tree", "-r", "-d", "-z", tree).split(b"\0")[:-1]
+    split = [(record[:6], record.partition(b"\t")[2]) for record in records]
+    return Layout(
+        folders=tuple(path for mode, path in split if mode != GITLINK),
+        nested=tuple(path for mode, path in split if mode == GITLINK),
+    )
+
+
+def read_rules(repository: Repository) -> bytes:
+    """The settings by which git turns what it stores into files."""
+    settings = repository.git("config", "-z", "--get-regexp", _RULES, accept=(0, 1))
+    try:
+        return settings + b"\0" + (repository.common_dir / "info" / "attributes").read_bytes()
+    except OSError:
+        return settings
+
+
+def attributes_differ(repository: Repository, old: str, new: str) -> bool:
+    """Whether files that two trees have in common may have to be written otherwise."""
+    rules = ":(top,glob)**/.gitattributes"
+    return old != new and bool(repository.git("diff-tree", "-r", "-z", "--name-only", old, new, "--", rules))
+
+
+class Before(msgspec.Struct, frozen=True, kw_only=True):
+    """What our index knows to stand in a member, but for what an agent did."""
+
+    tree: str
+    layout: Layout
+    settled: bool
+    """Whether the index was written later than the files: else git has to read some of them to know them unchanged."""
+
+
+class Refill(msgspec.Struct, frozen=True, kw_only=True):
+    """`descriptor` holds the member: git inherits it, so that nobody takes the member while a git works there."""
+
+    member: Member
+    descriptor: int
+
+    def refill(self, tree: str, *, before: Before | None, keep: frozenset[bytes]) -> bool:
+        """Make the files `tree`; whether none had to be written. `before`: None to write all anew.
+
+        `keep`: ignored paths that stay as they are.
+        """
+        clear(self.member.index.with_name(f"{self.member.index.name}.lock"))
+        if before is None:
+            clear(self.member.index)
+            self._clean(keep)
+            self.git("read-tree", "--reset", "-u", "--no-recurse-submodules", tree)
+            return False
+        if self._has_closed_folders(before.layout):
+            open_up(self.member.root)
+        self._clean(keep)
+        self._empty_nested(before.layout)
+        written = self._write_changed()
+        if before.tree != tree:
+            self.git("read-tree", "-m", "-u", "--no-recurse-submodules", before.tree, tree)
+        elif not (written or before.settled):
+            self.git("update-index", "--force-write-index")
+        return not written and before.tree == tree
+
+    def write_anew(self, tree: str) -> None:
+        """The same when that failed: first empty the folder."""
+        empty(self.member.root, keep=frozenset({".git"}))
+        self.refill(tree, before=None, keep=frozenset())
+
+    def put_index(self, entries: Iterable[Entry], *, drop: Iterable[bytes]) -> None:
+        """Give the agent's git an index that knows the files as they are, and differs from them in these entries."""
+        new, there = self.member.root.with_name(f"{self.member.name}.next"), self.member.admin / "index"
+        for left in (new, new.with_name(f"{new.name}.lock")):
+            clear(left)
+        _copy(self.member.index, new)
+        set_entries(self.member.repository, new, entries, drop=drop)
+        if is_folder(there):
+            clear(there)
+        new.replace(there)
+
+    def git(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        return self.member.repository.git(
+            *_OPTIONS, *arguments, stdin=stdin, index=self.member.index, keep_open=[self.descriptor]
+        )
+
+    def _clean(self, keep: frozenset[bytes]) -> None:
+        spared = [f"--exclude=/{_literally(path)}" for path in sorted(keep)]
+        try:
+            self.git("clean", "-ffdxq", *spared)
+        except (GitError, StorageError):
+            open_up(self.member.root)
+            self.git("clean", "-ffdxq", *spared)
+
+    def _write_changed(self) -> bool:
+        """Write again what git finds to differ by its stat, be it only in its mode."""
+        changed = self.git("diff-files", "--name-only", "-z", "--no-renames", "--ignore-submodules=all")
+        if changed:
+            self.git("checkout-index", "--force", "--index", "-z", "--stdin", stdin=changed)
+        return bool(changed)
+
+    def _has_closed_folders(self, layout: Layout) -> bool:
+        root = os.fsencode(self.member.root)
+        return is_closed(root) or any(is_closed(b"%s/%s" % (root, path)) for path in layout.folders)
+
+    def _empty_nested(self, layout: Layout) -> None:
+        for path in layout.nested:
+            folder = self.member.root / os.fsdecode(path)
+            if is_real(self.member.root, path) and is_folder(folder):
+                empty(folder)
+            elif not _is_blocked(self.member.root, path):
+                clear(folder)
+                folder.mkdir(parents=True)
+
+
+def is_real(root: Path, path: bytes) -> bool:
+    """Whether no symbolic link, and no file, stands on the way to `path`."""
+    parents = Path(os.fsdecode(path)).parents
+    return all(is_folder(root / parent) for parent in parents)
+
+
+def _is_blocked(root: Path, path: bytes) -> bool:
+    """Whether a symbolic link or file stands on the way to `path`."""
+    parents = Path(os.fsdecode(path)).parents
+    return any(os.path.lexists(root / parent) and not is_folder(root / parent) for parent in parents)
+
+
+def _copy(index: Path, to: Path) -> None:
+    status = index.stat()
+    to.write_bytes(index.read_bytes())
+    os.utime(to, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _literally(path: bytes) -> str:
+    """As a line of .gitignore that means just this path."""
+    return "".join(f"\\{letter}" if letter in "\\*?[] !#" else letter for letter in os.fsdecode(path))

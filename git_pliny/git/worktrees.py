@@ -1,0 +1,287 @@
+"""A pool of worktrees for agents that edit files: real git worktrees, used again and again.
+
+Who takes one gets the files of a tree, HEAD detached on a commit, and in `git status` the difference between the two.
+Nothing of the agent before is left. A member is in use while a `flock` on a file of ours is held, which dies with its
+holder; git's own `worktree lock` would outlive it. What the agents of a killed holder still do, nobody can know for
+sure: a member is not used again while a process has its current directory there, nor, where the system does not tell
+of processes, after a holder died.
+
+Not guaranteed: that a process which left the folder, and closed nothing, does not write there by an absolute path.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from git_pliny.errors import GitError, StorageError
+from git_pliny.git import inclusion
+from git_pliny.git.clearing import clear, is_folder
+from git_pliny.git.index import PLAIN, set_entries, write_tree
+from git_pliny.git.linking import is_sound, link, own_config, tidy
+from git_pliny.git.member import Brought, Member, State, held, hold, is_held, known_members, member, working_in
+from git_pliny.git.refill import Before, Layout, Refill, attributes_differ, read_layout, read_rules
+from git_pliny.git.repository import Head, Repository
+from git_pliny.git.scratch import scratch
+from git_pliny.git.snapshot import Snapshot, capture
+from git_pliny.git.treediff import compare_trees
+from git_pliny.model.inclusion import Inclusion
+
+_NOBODY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "git-pliny"), ("EMAIL", "git-pliny@localhost"), ("DATE", "0 +0000"))
+}
+"""Whoever makes it, and whenever, the commit that stands for none is the same."""
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to stand in a worktree: files, and the commit that HEAD is on; None where there is none yet."""
+
+    tree: str
+    head: str | None
+
+
+class Worktree:
+    """One member of the pool, held until it is released or the process ends."""
+
+    def __init__(
+        self, *, held_by: int, one: Member, base: Base, commit: str, config: bytes | None, state: State
+    ) -> None:
+        self.repository: Repository = one.repository
+        self._descriptor: int | None = held_by
+        self._member = one
+        self._base = base
+        self._commit = commit
+        self._config = config
+        self._state = state
+
+    def capture(self) -> Snapshot:
+        """What stands there now, without the ignored files that were brought along, wherever those are recorded.
+
+        On the commit that stands for none, HEAD is told as being on none.
+        """
+        repository = self.repository
+        if not is_folder(repository.root):
+            raise GitError(f"the worktree {repository.root} was removed while it was used")
+        if not is_folder(repository.git_dir) or not is_sound(repository):
+            self._mend()
+        found = capture(repository)
+        brought = [one.path for one in self._state.brought]
+        index_tree = found.index_tree and _without(repository, found.index_tree, brought)
+        none_yet = self._base.head is None and found.head.oid == self._commit
+        return msgspec.structs.replace(
+            found,
+            tree=_without(repository, found.tree, brought),
+            index_tree=index_tree,
+            head=Head(oid=None, ref=found.head.ref) if none_yet else found.head,
+        )
+
+    def release(self) -> None:
+        """Give it back. HEAD leaves the branch that the agent was on, so that it can be checked out elsewhere."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return
+        try:
+            if is_folder(self._member.admin):
+                tidy(self._member, commit=self._commit)
+            self._member.keep(msgspec.structs.replace(self._state, taken=False))
+        except OSError as error:
+            raise StorageError(f"cannot give back the worktree {self._member.root}: {error.strerror}") from error
+        finally:
+            os.close(descriptor)
+
+    def _mend(self) -> None:
+        """Have git's own files again where an agent damaged them: HEAD and the index as they were at first."""
+        if self._descriptor is None:
+            raise GitError(f"the worktree {self._member.root} was given back already")
+        link(self._member, commit=self._commit, config=self._config)
+        _put_index(Refill(member=self._member, descriptor=self._descriptor), self._base, self._commit)
+
+
+class Pool:
+    """The worktrees of a repository; takes are safe from several threads and processes at once."""
+
+    def __init__(self, repository: Repository, inclusions: Sequence[Inclusion] = ()) -> None:
+        inclusion.check(inclusions)
+        self._repository = repository
+        self._inclusions = tuple(inclusions)
+        self._layouts: dict[str, Layout] = {}
+
+    def take(self, base: Base) -> Worktree:
+        """A worktree that nobody else uses, with exactly what `base` says; made if there is none."""
+        for number in count(1):
+            one = member(self._repository, number)
+            descriptor = hold(one)
+            if descriptor is None:
+                continue
+            try:
+                if _may_be_used(one):
+                    return self._prepare(one, descriptor, base)
+            except OSError as error:
+                os.close(descriptor)
+                raise StorageError(f"cannot prepare the worktree {one.root}: {error.strerror}") from error
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+        raise AssertionError  # numbers do not end
+
+    def tidy(self) -> list[str]:
+        """Remove what kills left half-made or broken; the names."""
+        return [one.name for one in unused(self._repository) if one.broken and _remove(self._repository, one.name)]
+
+    def _prepare(self, one: Member, descriptor: int, base: Base) -> Worktree:
+        commit = base.head or self._no_commit
+        before, refill = one.state() or State(), Refill(member=one, descriptor=descriptor)
+        link(one, commit=commit, config=self._config)
+        wanted = inclusion.find(self._repository, self._inclusions) if self._inclusions else {}
+        kept = self._kept(one, base, before, wanted)
+        # Until all is there, nothing may be taken for granted.
+        one.keep(State())
+        settled = False
+        try:
+            settled = refill.refill(base.tree, before=self._before(before, base), keep=frozenset(kept))
+        except (GitError, StorageError):
+            kept = {}
+            refill.write_anew(base.tree)
+        _put_index(refill, base, commit)
+        bringing = inclusion.Bringing(member=one, descriptor=descriptor, kept=kept)
+        brought = bringing.bring(wanted) if wanted else ()
+        state = State(tree=base.tree, rules=self._rules, settled=settled, brought=brought)
+        one.keep(state)
+        return Worktree(held_by=descriptor, one=one, base=base, commit=commit, config=self._config, state=state)
+
+    def _kept(self, one: Member, base: Base, before: State, wanted: dict[bytes, bool]) -> dict[bytes, Brought]:
+        kept = inclusion.unchanged(one, before.brought, wanted)
+        return {path: kept[path] for path in kept.keys() - _of_tree(self._repository, base.tree, list(kept))}
+
+    def _before(self, state: State, base: Base) -> Before | None:
+        """None where all files have to be written again."""
+        if state.tree is None or state.rules != self._rules:
+            return None
+        try:
+            if attributes_differ(self._repository, state.tree, base.tree):
+                return None
+            return Before(tree=state.tree, layout=self._layout(state.tree), settled=state.settled)
+        except GitError:  # the tree is gone, as that of a deleted session
+            return None
+
+    def _layout(self, tree: str) -> Layout:
+        if tree not in self._layouts:
+            self._layouts[tree] = read_layout(self._repository, tree)
+        return self._layouts[tree]
+
+    @cached_property
+    def _rules(self) -> bytes:
+        return read_rules(self._repository)
+
+    @cached_property
+    def _config(self) -> bytes | None:
+        return own_config(self._repository)
+
+    @cached_property
+    def _no_commit(self) -> str:
+        """A commit of nothing, without parents, for agents to stand on where the user has none."""
+        empty = self._repository.git_again("mktree", stdin=b"").decode().strip()
+        made = self._repository.git("commit-tree", "-m", "no commit yet", empty, env=_NOBODY, durable=True)
+        return made.decode().strip()
+
+
+class Unused(NamedTuple):
+    """A member of the pool that nobody uses."""
+
+    name: str
+    root: Path
+    broken: bool
+    """Half-made, or damaged; the next who takes it mends it."""
+
+
+def unused(repository: Repository) -> list[Unused]:
+    """What `remove_unused` would remove; nothing is changed."""
+    return [
+        Unused(name=one.name, root=one.root, broken=not one.is_complete())
+        for one in known_members(repository)
+        if not is_held(one) and not one.is_anothers() and not working_in(one.root)
+    ]
+
+
+def remove_unused(repository: Repository) -> list[str]:
+    """Remove every member that nobody uses, whole or not; their names."""
+    return [one.name for one in unused(repository) if _remove(repository, one.name)]
+
+
+def _remove(repository: Repository, name: str) -> bool:
+    """False where somebody took it meanwhile."""
+    one = Member(owner=repository, name=name)
+    with held(one) as mine:
+        if not mine or one.is_anothers() or working_in(one.root):
+            return False
+        try:
+            for path in (one.root, one.admin, *one.own_files):
+                clear(path)
+            one.lock.unlink()
+            with contextlib.suppress(OSError):
+                one.root.parent.rmdir()
+        except OSError as error:
+            raise StorageError(f"cannot remove the worktree {one.root}: {error.strerror}") from error
+    return True
+
+
+def _may_be_used(one: Member) -> bool:
+    if one.is_anothers():
+        return False
+    working = working_in(one.root)
+    if working is None:
+        state = one.state()
+        return state is None or not state.taken
+    return not working
+
+
+def _put_index(refill: Refill, base: Base, commit: str) -> None:
+    """HEAD's tree, and what the user added although it is ignored: nobody would see that it is there."""
+    repository = refill.member.repository
+    changes = compare_trees(repository, f"{commit}^{{tree}}", base.tree)
+    added = frozenset(change.path_bytes for change in changes if change.old is None)
+    known = _ignored(repository, added)
+    old = [change.old for change in changes if change.old and not _are_in_the_way(change.old.path, known)]
+    refill.put_index(old, drop=added - known)
+
+
+def _are_in_the_way(path: bytes, others: Iterable[bytes]) -> bool:
+    """Whether one is a file where another is a folder."""
+    return any(other.startswith(path + b"/") or path.startswith(other + b"/") for other in others)
+
+
+def _of_tree(repository: Repository, tree: str, paths: Sequence[bytes]) -> frozenset[bytes]:
+    """Those of the paths that the tree has."""
+    if not paths:
+        return frozenset()
+    listing = repository.git("ls-tree", "-z", "--name-only", "--full-tree", tree, "--", *map(os.fsdecode, paths))
+    return frozenset(paths) & frozenset(listing.split(b"\0"))
+
+
+def _without(repository: Repository, tree: str, paths: Sequence[bytes]) -> str:
+    """The tree less these paths and all below them."""
+    there = _of_tree(repository, tree, paths)
+    if not there:
+        return tree
+    named = map(os.fsdecode, sorted(there))
+    listing = repository.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", tree, "--", *named)
+    with scratch(repository) as own:
+        repository.git(*PLAIN, "read-tree", tree, index=own / "index")
+        set_entries(repository, own / "index", (), drop=listing.split(b"\0")[:-1])
+        return write_tree(repository, own / "index")
+
+
+def _ignored(repository: Repository, paths: Iterable[bytes]) -> frozenset[bytes]:
+    listing = b"".join(b"%s\0" % path for path in paths)
+    if not listing:
+        return frozenset()
+    answer = repository.git(*PLAIN, "check-ignore", "-z", "--no-index", "--stdin", stdin=listing, accept=(0, 1))
+    return frozenset(answer.split(b"\0")[:-1])
