@@ -157,7 +157,7 @@ class Assembly:
             _refuse_others(framework, drafts)
         filled: dict[str, Draft] = {}
         for phase in framework.phases:
-            draft = drafts.setdefault(phase.name, Draft(name=phase.name, place=self._place_of_framework()))
+            draft = drafts.setdefault(phase.name, Draft(name=phase.name, place=self._place_of_framework(framework)))
             draft.title = draft.title or phase.title
             if not draft.agents:
                 self._fill_phase(phase, draft)
@@ -172,7 +172,9 @@ class Assembly:
         execution = self._document.content.execution
         return execution is not None and execution.framework == framework.name
 
-    def _place_of_framework(self) -> Place:
+    def _place_of_framework(self, framework: Framework) -> Place:
+        if self._document.missing:
+            return Place(f"framework {framework.name}")
         execution = self._document.content.execution
         given = execution is not None and execution.framework is not None
         return self._document.place("execution", "framework") if given else Place(self._document.name)
@@ -189,10 +191,15 @@ class Assembly:
 
     def _no_agent_for(self, phase: FrameworkPhase, framework: Framework, drafts: Iterable[str]) -> PlanError:
         near = suggestion(phase.name, [name for name in drafts if name not in framework.phase_names])
-        snippet = f"agents: {{{phase.name}: {{run: …, phase: {phase.name}}}}}"
-        return self._place_of_framework().error(
+        snippet = f"`agents: {{{phase.name}: {{run: …, phase: {phase.name}}}}}` in {self._document.name}"
+        program = f"a program {PROJECT_AGENTS}/{phase.name}"
+        place = self._place_of_framework(framework)
+        if self._document.missing:
+            hint = f"write {program}, or {snippet}"
+            return place.error(f"phase {quoted(phase.name)} has no agent, and there is no plan file", hint=hint)
+        return place.error(
             f"phase {quoted(phase.name)} of framework {framework.name} has no agent{near}",
-            hint=f"write `{snippet}` in {self._document.name}, or a program {PROJECT_AGENTS}/{phase.name}",
+            hint=f"write {snippet}, or {program}",
         )
 
     def _resolved(self, drafts: Iterable[Draft]) -> dict[str, Definition]:

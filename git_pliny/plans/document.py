@@ -26,6 +26,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that the file gives, and only those."""
     definitions: dict[str, Definition]
     """The agents under `agents:`, by name."""
+    missing: bool = False
+    """There is no such file: nothing is to be said of a place in it."""
 
     def place(self, *path: str | int) -> Place:
         """Where the value at `path` stands, or the nearest thing on the way to it."""

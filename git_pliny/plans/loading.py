@@ -79,7 +79,7 @@ def read_sections(root: Path, *, plan_file: Path | None = None) -> Document:
     short = path.with_suffix(".yml")
     if short.exists():
         raise ConfigError(f"the plan file is called {PLAN_FILE}, not {short.name}", hint=f"mv {short.name} {PLAN_FILE}")
-    return parse_document("", PLAN_FILE)
+    return msgspec.structs.replace(parse_document("", PLAN_FILE), missing=True)
 
 
 def _is_manifest(path: Path) -> bool:

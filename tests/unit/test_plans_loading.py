@@ -383,6 +383,20 @@ def test_a_phase_without_an_agent_is_refused_with_both_ways_to_give_one(tmp_path
     )
 
 
+def test_without_a_plan_file_a_framework_without_agents_blames_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, framework="rise")
+    assert error.value.message == "framework rise: phase `research` has no agent, and there is no plan file"
+    assert error.value.hint == (
+        "write a program .pliny/agents/research, or `agents: {research: {run: …, phase: research}}` in pliny.yaml"
+    )
+
+
+def test_an_empty_plan_file_is_a_plan_file(tmp_path: Path) -> None:
+    error = refusal(tmp_path, "", framework="rise")
+    assert error.message == "pliny.yaml: phase `research` of framework rise has no agent"
+
+
 def test_a_framework_on_the_command_line_selects_from_the_plan_and_says_what_it_leaves_out(tmp_path: Path) -> None:
     text = "agents: {build: {run: x, phase: build}, dig: {run: x, phase: research}, loose: {run: x}}"
     result = loaded(tmp_path, text, RISE, framework="rise")
