@@ -117,3 +117,17 @@ def test_bash_completes(line: str, candidates: str, environ: dict[str, str]) -> 
 )
 def test_zsh_completes(line: str, completed: str, environ: dict[str, str]) -> None:
     assert in_zsh(line, environ) == completed
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
+@pytest.mark.parametrize("folder", ["elsewhere", "with space", "~/elsewhere"])
+def test_zsh_completes_for_the_repository_that_git_is_sent_to(
+    folder: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    there = tmp_path / folder.removeprefix("~/")
+    there.mkdir()
+    for command in ("init -q", "pliny session start X"):
+        subprocess.run(["git", *command.split()], cwd=there, env=environ, capture_output=True, check=True)
+    written = folder if folder.startswith("~") else str(there).replace(" ", "\\ ")
+    done = in_zsh(f"git -C {written} pliny rollback sta", {**environ, "HOME": str(tmp_path)})
+    assert done == f"git -C {written} pliny rollback start "
