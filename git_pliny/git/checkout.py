@@ -88,20 +88,23 @@ def _is_rules(path: bytes) -> bool:
     return path.rpartition(b"/")[2] == b".gitattributes"
 
 
-def move_files(repository: Repository, own: Scratch, steps: Steps) -> None:
-    """Have git check the files out; `own / "files"` is an index of those that are there."""
+def move_files(repository: Repository, own: Scratch, steps: Steps, *, keep_open: Sequence[int] = ()) -> None:
+    """Have git check the files out; `own / "files"` is an index of those that are there.
+
+    `keep_open`: descriptors that this git holds, too.
+    """
     if steps.files:
-        _check_out(repository, own, steps)
+        _check_out(repository, own, steps, keep_open)
     for change in steps.submodules:
         _make_folder(on_disk(repository, change.path_bytes))
 
 
-def _check_out(repository: Repository, own: Scratch, steps: Steps) -> None:
+def _check_out(repository: Repository, own: Scratch, steps: Steps, keep_open: Sequence[int]) -> None:
     set_entries(repository, own / "wanted", [*steps.written, *steps.rules])
     old, new = write_tree(repository, own / "files"), write_tree(repository, own / "wanted")
     arguments = ("read-tree", "-m", "-u", "--no-sparse-checkout", "--no-recurse-submodules", old, new)
     try:
-        done = repository.git_process(*PLAIN, *arguments, index=own / "files", keep_open=[own.descriptor])
+        done = repository.git_process(*PLAIN, *arguments, index=own / "files", keep_open=[own.descriptor, *keep_open])
     except GitError as error:
         if any(words in error.message for words in _LATE_REFUSALS):
             raise WouldOverwriteError(error.message, hint=AGAIN) from error
@@ -109,7 +112,7 @@ def _check_out(repository: Repository, own: Scratch, steps: Steps) -> None:
     for change in steps.files:
         if change.new is None and is_file(on_disk(repository, change.path_bytes)):
             words = done.stderr.decode("utf-8", "replace").strip()
-            raise StorageError(f"cannot remove {change.path}: {words}", hint="mend it, and run the same rollback again")
+            raise StorageError(f"cannot remove {change.path}: {words}", hint="mend it, and run the same again")
 
 
 def _make_folder(path: Path) -> None:

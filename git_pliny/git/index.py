@@ -90,6 +90,13 @@ def set_entries(repository: Repository, index: Path, entries: Iterable[Entry], *
         repository.git(*PLAIN, "update-index", "-z", "--index-info", index=index, stdin=b"".join(lines))
 
 
+def read_entries(repository: Repository, index: Path) -> list[Entry]:
+    """All that a private index holds."""
+    records = repository.git(*PLAIN, "ls-files", "--stage", "-z", index=index).split(b"\0")[:-1]
+    described = [record.partition(b"\t") for record in records]
+    return [Entry(mode=words[:6], oid=words[7:].partition(b" ")[0], path=path) for words, _, path in described]
+
+
 def add_from_files(
     repository: Repository,
     index: Path,

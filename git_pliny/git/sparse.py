@@ -39,8 +39,9 @@ def _entry(record: bytes) -> Entry:
 def outside_patterns(repository: Repository, own: Scratch, paths: Iterable[bytes]) -> frozenset[bytes]:
     """Those of `paths` that git would not check out; it says so of empty files, in an empty work tree."""
     asked = list(paths)
-    sparse = repository.git("config", "--type=bool", "--default=false", "core.sparseCheckout") == b"true\n"
-    if not asked or not sparse:
+    if not asked:
+        return frozenset()
+    if repository.git("config", "--type=bool", "--default=false", "core.sparseCheckout") != b"true\n":
         return frozenset()
     elsewhere = msgspec.structs.replace(repository, root=own / "sparse")
     elsewhere.root.mkdir()

@@ -59,7 +59,7 @@ def check_collisions(repository: Repository, changes: Sequence[Change], *, tree:
         return
     written = {change.path_bytes for change in changes if change.new}
     files = set(repository.git("ls-tree", "-r", "-z", "--name-only", tree).split(b"\0")[:-1])
-    paths = files | {parent for path in files for parent in _parents(path)}
+    paths = files | {parent for path in files for parent in parents(path)}
     for one, other in pairwise(sorted(paths, key=lambda path: (_key(path, fold=True), path))):
         same = _key(one, fold=True) == _key(other, fold=True) and bool({one, other} & files)
         if same and any(_below(path, (one, other)) for path in written):
@@ -91,7 +91,8 @@ def is_file(path: Path) -> bool:
     return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
 
 
-def _parents(path: bytes) -> Iterator[bytes]:
+def parents(path: bytes) -> Iterator[bytes]:
+    """The folders that a path lies in, from the outermost."""
     at = path.find(b"/")
     while at >= 0:
         yield path[:at]
@@ -108,7 +109,7 @@ class _Way(msgspec.Struct, frozen=True, kw_only=True):
     """Folders that were found to be plain ones."""
 
     def check(self, entry: Entry) -> None:
-        if not all(self._is_folder(parent) for parent in _parents(entry.path)):
+        if not all(self._is_folder(parent) for parent in parents(entry.path)):
             return
         mode = self._mode(entry.path)
         if mode is None or (is_gitlink(entry) and stat.S_ISDIR(mode)):
