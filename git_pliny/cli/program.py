@@ -20,6 +20,7 @@ from typer.main import get_command
 from git_pliny import __version__
 from git_pliny.cli import completion, invocation, loading, parameters, table
 from git_pliny.cli.declare import Declaration
+from git_pliny.cli.mistakes import name_command, usage_error
 from git_pliny.errors import PlinyError, UsageError
 
 _WIDEST_TERM = 22
@@ -29,6 +30,13 @@ Function = Callable[..., int | None]
 
 class PlinyCommand(TyperCommand):
     """A command whose help is its docstring."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            name_command(error, ctx)
+            raise
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         _write_usage([f"Usage: {ctx.command_path}", *parameters.synopsis(self.params)], formatter)
@@ -104,7 +112,7 @@ def run(arguments: list[str], program_name: str) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except typer.TyperException as error:
-        raise _usage(error, program_name) from error
+        raise usage_error(error, program_name) from error
 
 
 def program() -> PlinyGroup:
@@ -165,15 +173,6 @@ def _annotation(annotation: Any) -> Any:
     words = {name: value for name, value in metadata[0]._asdict().items() if value is not None}
     spellings = words.pop("spellings")
     return Annotated[kind, typer.Option(*spellings, **words) if spellings else typer.Argument(**words)]
-
-
-def _usage(error: typer.TyperException, program_name: str) -> UsageError:
-    """What typer found wrong on the command line, said as git would; the hint has the nearest option, if any."""
-    context = getattr(error, "ctx", None)
-    near = list(getattr(error, "possibilities", None) or ["-h"])
-    text = error.message if near != ["-h"] else error.format_message()
-    path = context.command_path if context else program_name
-    return UsageError(text[:1].lower() + text[1:].removesuffix("."), hint=f"{path} {near[0]}")
 
 
 def _write_usage(pieces: list[str], formatter: Any) -> None:

@@ -134,7 +134,27 @@ def test_too_many_arguments_are_a_usage_error_of_the_command(
 ) -> None:
     status_is(lambda _: None)
     assert call("status", "now") == 2
-    assert capsys.readouterr().err == "error: got unexpected extra argument(s) (now)\nhint: git pliny status -h\n"
+    assert capsys.readouterr().err == "error: unexpected argument: now\nhint: git pliny status -h\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "error", "hint"),
+    [
+        ("execute Tidy the parser", "unexpected argument: the parser", "execute 'Tidy the parser'"),
+        ("session start my session", "unexpected argument: session", "session start 'my session'"),
+        ("checkpoint create my point", "unexpected argument: point", "checkpoint create 'my point'"),
+        ("frameworks show rise care", "unexpected argument: care", "frameworks show -h"),
+        ("execute -j", "option '-j' requires an argument", "execute -h"),
+        ("session show --nope", "no such option: --nope", "session show -h"),
+        ("execute --iterations x", "invalid value for '--iterations': 'x' is not a whole number", "execute -h"),
+        ("execute -j many", "invalid value for '--jobs' / '-j': 'many' is not a whole number", "execute -h"),
+    ],
+)
+def test_a_mistake_is_said_in_words_with_what_was_meant(
+    capsys: pytest.CaptureFixture[str], typed: str, error: str, hint: str
+) -> None:
+    assert call(*typed.split()) == 2
+    assert capsys.readouterr().err == f"error: {error}\nhint: git pliny {hint}\n"
 
 
 def test_a_command_that_returns_nothing_is_done(status_is: Register) -> None:
