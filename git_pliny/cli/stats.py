@@ -33,7 +33,8 @@ def _show(here: Invocation, totals: Totals) -> None:
     longest = render.duration(totals.longest_s)
     output.fact("worked", f"{render.duration(totals.duration_s)}, {mean} a session, {longest} the longest")
     output.fact("attempts", f"{totals.attempts}, {totals.retries} of them retries")
-    output.fact("spent", f"{render.cost(totals.cost_usd)}, tokens: {render.tokens(totals.tokens)}")
+    if totals.cost_usd is not None or totals.tokens is not None:
+        output.fact("spent", f"{render.cost(totals.cost_usd)}, tokens: {render.tokens(totals.tokens)}")
     output.fact("failures", _counts(totals.failures) or "none")
     heading = ("agent", "sessions", "attempts", "completed", "failed", "time", "cost")
     rows = [

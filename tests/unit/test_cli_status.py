@@ -133,6 +133,13 @@ def test_stats_without_sessions_say_how_to_start_one(scratch: Scratch, capsys: C
     assert printed_json(capsys)["sessions"] == 0
 
 
+def test_stats_of_what_cost_nothing_say_nothing_of_costs(scratch: Scratch, capsys: Capsys) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("fix"), started("fix"), ended("fix"))
+    stats_command(invocation(scratch))
+    assert "spent" not in printed(capsys)
+
+
 def test_stats_add_up_all_sessions(scratch: Scratch, capsys: Capsys) -> None:
     for category in ("network", "tool"):
         with new_session(scratch) as run:
@@ -144,6 +151,7 @@ def test_stats_add_up_all_sessions(scratch: Scratch, capsys: Capsys) -> None:
     stats_command(invocation(scratch))
     shown = printed(capsys)
     assert "sessions     2: 2 failed\n" in shown
+    assert "spent        $1.00, tokens: -\n" in shown
     assert "failures     1 network, 1 tool\n" in shown
     assert shown.splitlines()[-1].split() == ["fix", "2", "2", "0", "2", "4s", "$1.00"]
     stats_command(invocation(scratch), as_json=True)
