@@ -57,6 +57,7 @@ class _Made(msgspec.Struct, frozen=True, kw_only=True):
     agent: str | None
     attempt: int | None
     run: str | None
+    aside: bool
 
 
 def list_command(here: Invocation, *, session: SessionOption = None, as_json: Json = False) -> None:
@@ -111,8 +112,9 @@ def show_command(here: Invocation, *, name: Name, session: SessionOption = None,
 def diff_command(here: Invocation, *, name: Names, session: SessionOption = None, as_json: Json = False) -> int | None:
     """Show what changed since a checkpoint, or between two.
 
-    With one name, the checkpoint is compared with the workspace: tracked and untracked files, not ignored ones. What
-    stands after -- is for git diff, which also chooses pager and colours.
+    With one name, the checkpoint is compared with the workspace: tracked and untracked files, not ignored ones. One
+    that keeps what an agent made in a worktree of its own is compared with what that agent started from. What stands
+    after -- is for git diff, which also chooses pager and colours.
 
         git pliny checkpoint diff start
         git pliny checkpoint diff research fix -- --stat
@@ -121,13 +123,21 @@ def diff_command(here: Invocation, *, name: Names, session: SessionOption = None
     names = list(takewhile(lambda word: not word.startswith("-"), name))
     if not 1 <= len(names) <= _MOST_NAMES:
         raise UsageError("give one checkpoint, or two", hint="git pliny checkpoint list")
-    old = opened.find(names[0]).commit
-    new = opened.find(names[1]).commit if len(names) > 1 else capture(opened.repository).tree
+    old, new = _sides(opened, names)
     if as_json:
         output.data_json(_changes(opened.repository, old, new))
         return None
     output.flush()
     return showing.show(opened.repository, "diff", *_with_paths(name[len(names) :], old, new))
+
+
+def _sides(opened: "_Opened", names: list[str]) -> tuple[str, str]:
+    first = opened.find(names[0])
+    if len(names) > 1:
+        return first.commit, opened.find(names[1]).commit
+    if first.aside:
+        return _before(opened.repository, first.commit), first.commit
+    return first.commit, capture(opened.repository).tree
 
 
 class _Opened(NamedTuple):
@@ -170,6 +180,7 @@ def _made(session: str, checkpoint: CheckpointState, entry: Entry | None) -> _Ma
         agent=entry.agent if entry else None,
         attempt=entry.attempt if entry else None,
         run=entry.run if entry else None,
+        aside=checkpoint.aside,
     )
 
 

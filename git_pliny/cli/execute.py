@@ -18,7 +18,7 @@ from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.manifests import ManifestWriter
 from git_pliny.cli.options import Json, SessionOption
 from git_pliny.cli.progress import Several, make_reporter
-from git_pliny.cli.selection import check_needs, select_agents, select_reruns
+from git_pliny.cli.selection import check_needs, check_resolved, select_agents, select_reruns
 from git_pliny.cli.workbench import Workbench, open_workbench, settings_over, user_folder
 from git_pliny.errors import UsageError
 from git_pliny.executor.context import check_context
@@ -61,6 +61,15 @@ Rerun = Annotated[
         autocompletion=values.agent_names,
     ),
 ]
+Resolved = Annotated[
+    list[str] | None,
+    option(
+        "--resolved",
+        metavar="AGENT",
+        help="Go on as if this agent had completed: its conflicting changes are taken over by hand.",
+        autocompletion=values.agent_names,
+    ),
+]
 Only = Annotated[
     list[str] | None,
     option(
@@ -90,6 +99,7 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     framework: str | None
     plan_file: Path | None
     rerun: tuple[str, ...]
+    resolved: tuple[str, ...]
     only: tuple[str, ...]
     context: tuple[str, ...]
     overrides: Mapping[str, Any]
@@ -109,6 +119,7 @@ def execute_command(
     sequential: Sequential = False,
     jobs: Jobs = None,
     rerun: Rerun = None,
+    resolved: Resolved = None,
     only: Only = None,
     iterations: Iterations = None,
     continuous: Continuous = False,
@@ -133,6 +144,7 @@ def execute_command(
         framework=framework,
         plan_file=here.cwd / plan if plan else None,
         rerun=tuple(rerun or ()),
+        resolved=tuple(dict.fromkeys(resolved or ())),
         only=tuple(only or ()),
         context=tuple(str(here.cwd / name) for name in context or ()),
         overrides={key: value for key, value in overrides.items() if value is not None},
@@ -144,7 +156,9 @@ def execute_command(
         ),
     )
     repository = discover(here.cwd, here.environ)
-    state = choose_session(here, repository, session=session, resume=resume_, rerun=bool(rerun), task=task is not None)
+    state = choose_session(
+        here, repository, session=session, resume=resume_ or bool(resolved), rerun=bool(rerun), task=task is not None
+    )
     plan_file = asked.plan_file or _remembered(repository, state)
     bench = open_workbench(here, repository=repository, plan_file=plan_file, overrides=asked.overrides)
     loaded = _load(here, bench, asked, state, plan_file=plan_file)
@@ -187,6 +201,7 @@ def _order(
     for note in loaded.notes:
         messages.warning(note)
     plan = loaded.plan
+    check_resolved(plan, asked.resolved, state)
     chosen, rerun = select_agents(plan, asked.only) if asked.only else None, select_reruns(plan, asked.rerun)
     if chosen is not None and (outside := [name for name in rerun if name not in chosen]):
         raise UsageError(f"--only leaves out {outside[0]}, which --rerun asks for", hint=f"add --only {outside[0]}")
@@ -212,6 +227,7 @@ def _replace(asked: _Asked, *, only: frozenset[str] | None, rerun: tuple[str, ..
         parallel=options.parallel,
         only=only,
         rerun=rerun,
+        resolved=asked.resolved,
         iterations=options.iterations,
         continuous=options.continuous,
         ignore_leftovers=options.ignore_leftovers,

@@ -1,6 +1,7 @@
 """A session as people see it: where it stands, its agents, what failed and what to type next."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from git_pliny.cli import messages, output, render
 from git_pliny.cli.invocation import Invocation
@@ -10,6 +11,7 @@ from git_pliny.model.fold import Fold
 from git_pliny.model.names import encode
 from git_pliny.model.payloads import AgentEnd
 from git_pliny.model.session import AgentRecord, AgentStatus, Session, SessionStatus
+from git_pliny.model.visible import visible
 from git_pliny.store import sessions
 
 _LONGEST_MESSAGE = 1000
@@ -116,9 +118,18 @@ def show_failures(state: Fold, session: Session, *, most: int | None = None) -> 
         if ended := state.agents[name].last_end():
             place = f"{encode(name)}/{ended.key.attempt}-{ended.key.run}.log"
             output.data(f"    git show {sessions.ARTIFACTS}{session.id}:outputs/{place}")
+            _show_conflict(state, name, ended.end)
     if most is not None and len(session.failed_agents) > most:
         more = render.plural(len(session.failed_agents) - most, "more failure")
         output.data(f"\n{more}: git pliny session show {render.short(session.id)}")
+
+
+def _show_conflict(state: Fold, name: str, end: AgentEnd) -> None:
+    """Where the version is that could not be taken in, and how to go on once it is taken over by hand."""
+    kept = [each for each in state.checkpoints if each == f"conflict-{name}" or each.startswith(f"conflict-{name}.")]
+    if end.conflicts and kept:
+        output.data(f"    its version: git pliny checkpoint diff {visible(quote(kept[-1]))}")
+        output.data(f"    once you have taken it over: git pliny execute --resolved {visible(quote(name))}")
 
 
 def show_checkpoints(here: Invocation, state: Fold) -> None:

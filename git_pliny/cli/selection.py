@@ -48,6 +48,16 @@ def check_needs(plan: Plan, chosen: frozenset[str], state: Fold | None, *, rerun
             )
 
 
+def check_resolved(plan: Plan, names: Sequence[str], state: Fold | None) -> None:
+    """Refuse to call a conflict resolved where there is none."""
+    for name in names:
+        if name not in plan.agents:
+            raise _unknown("agent", name, list(plan.agents))
+        ended = state.agents[name].last_end() if state and name in state.agents else None
+        if ended is None or not ended.end.conflicts:
+            raise ConfigError(f"agent {visible(name)} has no conflict to be resolved", hint="git pliny session show")
+
+
 def _unknown(what: str, name: str, known: Sequence[str]) -> NotFoundError:
     near = get_close_matches(name, known, n=1)
     guess = f"; did you mean '{visible(near[0])}'?" if near else ""

@@ -9,6 +9,7 @@ from msgspec import inspect
 from git_pliny.config.keys import nearest, quoted
 from git_pliny.errors import ConfigError
 from git_pliny.model.duration import parse_duration
+from git_pliny.model.inclusion import ignored_path, on_conflict
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
@@ -177,5 +178,11 @@ def _regex(text: str) -> str | None:
     return None
 
 
-_CHECKS: dict[str, Callable[[str], str | None]] = {"duration": _duration, "timeout": _timeout, "regex": _regex}
+_CHECKS: dict[str, Callable[[str], str | None]] = {
+    "duration": _duration,
+    "timeout": _timeout,
+    "regex": _regex,
+    "ignored-path": ignored_path,
+    "on-conflict": on_conflict,
+}
 """By the name that a type gives in `Meta(extra={"check": …})`."""

@@ -11,6 +11,7 @@ import msgspec
 from git_pliny.errors import BusyError
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.jobs import clear_leftovers
+from git_pliny.executor.merging import finish_merges, keep_abandoned
 from git_pliny.executor.phase import PhaseLoop
 from git_pliny.executor.rounds import NextRound, after_round
 from git_pliny.executor.workers import Interrupt
@@ -61,9 +62,10 @@ class Coordinator:
         return ending
 
     def _begin(self) -> None:
-        state = self._desk.run.state
         if self._desk.run.snapshot is not None:
             self._desk.warn_of(self._desk.run.snapshot)
+        finish_merges(self._desk)
+        state = self._desk.run.state
         cut_off = [name for name, agent in state.agents.items() if agent.status is AgentStatus.RUNNING]
         if cut_off:
             self._keep_interrupted(cut_off)
@@ -88,6 +90,8 @@ class Coordinator:
                         hint="end them, or: git pliny execute --resume --ignore-leftovers",
                     )
         self._desk.checkpoint(Occasion(name="interrupted", kind=CheckpointKind.INTERRUPTED))
+        for name in names:
+            keep_abandoned(self._desk, name)
 
     def _take_plan(self) -> None:
         """Record the plan where it is another one than the session knows."""
@@ -123,7 +127,7 @@ class Coordinator:
             )
 
     def _reopen(self) -> None:
-        """Skip what the manifest calls completed; set back what is to be run again."""
+        """Skip what the manifest calls completed, complete what the user has, set back what is to be run again."""
         order, state = self._desk.order, self._desk.run.state
         for name in order.plan.manifest.completed if order.plan.manifest else ():
             if not state.agents[name].status.done and name not in order.options.rerun:
@@ -131,6 +135,11 @@ class Coordinator:
                 self._desk.note(
                     EventType.AGENT_SKIP, agent=name, phase=phase, data={"reason": "completed in the manifest"}
                 )
+        for name in order.options.resolved:
+            agent = state.agents[name]
+            data = {"phase": agent.phase, "status": AgentStatus.COMPLETED.value, "resolved": "by hand"}
+            self._desk.note(EventType.AGENT_END, agent=name, phase=agent.phase, attempt=agent.attempts, data=data)
+            self._desk.checkpoint(Occasion(name=name, kind=CheckpointKind.AGENT, phase=agent.phase, agent=name))
         if order.options.rerun:
             needs = {name: agent.needs for name, agent in order.plan.agents.items()}
             again = {*order.options.rerun, *graph.dependents(needs, order.options.rerun)}

@@ -11,7 +11,7 @@ from git_pliny.git.snapshot import Snapshot
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.fold import CheckpointState
 from git_pliny.store.checkpoints import Occasion, not_held
-from git_pliny.store.run import Run
+from git_pliny.store.run import Run, Taken
 
 
 class Desk(msgspec.Struct, kw_only=True):
@@ -45,11 +45,11 @@ class Desk(msgspec.Struct, kw_only=True):
             self._tell()
             self.workers.tend()
 
-    def checkpoint(self, occasion: Occasion, *, flush: bool = True) -> CheckpointState:
-        """Snapshot the workspace; everything that waits is written first."""
+    def checkpoint(self, occasion: Occasion, *, taken: Taken | None = None, flush: bool = True) -> CheckpointState:
+        """Snapshot the workspace, unless that was done just now; everything that waits is written first."""
         self.commit()
         self.workers.settle()
-        made, snapshot, _ = self.run.checkpoint(occasion, flush=flush)
+        made, snapshot, _ = self.run.checkpoint(occasion, taken=taken, flush=flush)
         self._tell()
         self.warn_of(snapshot)
         return made

@@ -42,13 +42,18 @@ class Job:
             return self._refusal
         if self._clear is not None:
             self.leftovers = self._clear()
+        if self.leftovers:
+            return Outcome()
+        attempt = self._ready_attempt()
         with self._guard:
             if self._cancelled:
                 return Outcome(cancelled=True)
-            if self.leftovers:
-                return Outcome()
-            self._running = self._runner.start(self.attempt)
+            self._running = self._runner.start(attempt)
             return self._running
+
+    def _ready_attempt(self) -> Attempt:
+        """The attempt with all that it needs to start."""
+        return self.attempt
 
     def work(self) -> Outcome:
         """Bring the attempt to its end, started or not; blocks as long as that takes."""

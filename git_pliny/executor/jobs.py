@@ -6,11 +6,15 @@ from collections.abc import Callable
 from git_pliny.errors import ConfigError
 from git_pliny.executor.context import context_text
 from git_pliny.executor.desk import Desk
+from git_pliny.executor.isolation import IsolatedJob
 from git_pliny.executor.job import Job
+from git_pliny.executor.merging import Merging
 from git_pliny.executor.options import Order
+from git_pliny.executor.resolving import Resolution
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.events import EventType
 from git_pliny.model.plan import Agent, Phase
+from git_pliny.model.settings import Isolation
 from git_pliny.runners import leftovers
 from git_pliny.runners.base import Attempt, Outcome
 from git_pliny.runners.leftovers import Leftover
@@ -20,22 +24,35 @@ from git_pliny.store.artifacts import AttemptPlace, attempt_folder, attempt_fold
 _COMMAND = 500
 
 
-def make_job(desk: Desk, phase: Phase, name: str) -> Job:
-    """The agent's next attempt, its start noted; it may run once that is committed."""
-    agent = desk.order.plan.agents[name]
+def make_job(
+    desk: Desk, phase: Phase, name: str, *, merging: Merging | None = None, resolution: Resolution | None = None
+) -> Job:
+    """The agent's next attempt, its start noted; it may run once that is committed.
+
+    With `merging`, in a worktree of its own. With a `resolution` another agent takes its place.
+    """
+    agent = resolution.agent_for(name) if resolution else desk.order.plan.agents[name]
     known = desk.run.state.agents.get(name)
     number = (known.attempts if known else 0) + 1
     command = agent.run if isinstance(agent.run, str) else " ".join(agent.run)
     data = {"command": desk.order.masking.mask_text(command)[:_COMMAND]}
+    if merging is not None:
+        merging.began(name)
+        data["isolation"] = Isolation.WORKTREE.value
+    if resolution is not None:
+        data["resolver"] = resolution.resolver.name
     desk.note(EventType.AGENT_START, agent=name, phase=phase.name, attempt=number, data=data)
     try:
-        context = _context(desk.order, agent)
+        context = (resolution.words if resolution else "") + _context(desk.order, agent)
     except ConfigError as error:
         refusal = Outcome(launch_errno=errno.ENOENT, launch_error=error.message)
         return Job(_attempt(desk, phase, agent, number, ""), runner_for(agent), None, refusal=refusal)
     attempt = _attempt(desk, phase, agent, number, context)
     clear = _clearing(desk, name) if number > 1 and not desk.order.options.ignore_leftovers else None
-    return Job(attempt, runner_for(agent), clear)
+    if merging is None:
+        return Job(attempt, runner_for(agent), clear)
+    ground = (lambda: resolution.ground) if resolution else merging.ground
+    return IsolatedJob(attempt, runner_for(agent), clear, pool=merging.pool(), ground=ground)
 
 
 def _context(order: Order, agent: Agent) -> str:

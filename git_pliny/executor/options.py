@@ -20,11 +20,13 @@ class Masking(Protocol):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line asks for. `only` and `rerun` are names of agents that the plan has."""
+    """What the command line asks for. `only`, `rerun` and `resolved` are names of agents that the plan has."""
 
     parallel: bool | None = None
     only: frozenset[str] | None = None
     rerun: tuple[str, ...] = ()
+    resolved: tuple[str, ...] = ()
+    """Agents whose conflicting changes the user has taken over by hand: they count as completed."""
     iterations: int | None = None
     continuous: bool = False
     ignore_leftovers: bool = False

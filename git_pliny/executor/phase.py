@@ -6,12 +6,18 @@ All of it on the coordinator's thread. The end of one agent and the start of the
 import math
 from collections import deque
 from heapq import heappop, heappush
+from typing import Any
+
+import msgspec
 
 from git_pliny.executor.attempt import Conclusion, conclude, end_data, error_data
 from git_pliny.executor.desk import Desk
+from git_pliny.executor.isolation import IsolatedJob, is_isolated
 from git_pliny.executor.job import Finished, Job
 from git_pliny.executor.jobs import make_job
+from git_pliny.executor.merging import Merging
 from git_pliny.executor.options import Order
+from git_pliny.executor.resolving import Intake, Resolution, Settled
 from git_pliny.executor.retry import RetryPolicy
 from git_pliny.executor.schedule import Schedule
 from git_pliny.executor.workers import Interrupt
@@ -47,6 +53,9 @@ class PhaseLoop:
         """What the workers told and is still to be heeded; what ends the phase early counts the rest as well."""
         self._delayed: list[tuple[float, str]] = []
         self._retries: dict[str, int] = {}
+        self._merging = Merging(desk, phase)
+        self._intake = Intake(desk, phase, self._merging)
+        self._resolutions: dict[str, Resolution] = {}
         self._usual_s = math.inf
         self._enough = 0
         self._written_at = -math.inf
@@ -76,6 +85,7 @@ class PhaseLoop:
                 self._desk.workers.submit(jobs)
                 self._enough = self._desk.workers.ahead // 2
             if not self._jobs and not self._delayed:
+                self._merging.end()
                 return
             self._reports.extend(self._desk.workers.next(self._patience()))
             while self._reports:
@@ -118,9 +128,16 @@ class PhaseLoop:
                 name = found
             else:
                 break
-            jobs.append(make_job(self._desk, self._phase, name))
+            jobs.append(self._make(name))
             self._desk.workers.tend()
         return jobs
+
+    def _make(self, name: str) -> Job:
+        if not is_isolated(self._desk.order, self._phase, self._desk.order.plan.agents[name]):
+            self._merging.is_shared = True
+            return make_job(self._desk, self._phase, name)
+        resolution = self._resolutions.get(name)
+        return make_job(self._desk, self._phase, name, merging=self._merging, resolution=resolution)
 
     def _finish(self, report: Finished) -> None:
         name = report.job.attempt.agent.name
@@ -128,6 +145,7 @@ class PhaseLoop:
         if report.outcome is None:
             raise report.error or RuntimeError(f"the worker of {name} reported nothing")
         if report.outcome.cancelled:
+            self._keep_version(report.job, f"interrupted-{name}", CheckpointKind.INTERRUPTED)
             self._schedule.dropped(name)
             return
         agent = report.job.attempt.agent
@@ -146,10 +164,50 @@ class PhaseLoop:
 
     def _succeed(self, job: Job, conclusion: Conclusion) -> None:
         name = job.attempt.agent.name
-        self._end(job, conclusion)
+        data = self._end_data(job, conclusion)
+        settled = self._settle(job, conclusion, data)
+        if settled.resolution is not None:
+            self._have_resolved(job, conclusion, settled, settled.resolution)
+            return
+        if settled.failure is not None:
+            failed = msgspec.structs.replace(conclusion, failure=settled.failure)
+            self._lose(job, self._end_data(job, failed) | settled.data)
+            return
+        self._note_end(job, data)
         self._schedule.completed(name)
         if self._desk.order.settings.execution.checkpoint is CheckpointWhen.AGENT:
             self._checkpoint(job, name, CheckpointKind.AGENT)
+
+    def _settle(self, job: Job, conclusion: Conclusion, data: dict[str, Any]) -> Settled:
+        """Take in what an isolated attempt made."""
+        name = job.attempt.agent.name
+        if not isinstance(job, IsolatedJob) or conclusion.failure is not None:
+            return Settled()
+        return self._intake.settle(job, data, self._resolutions.get(name))
+
+    def _have_resolved(self, job: Job, conclusion: Conclusion, settled: Settled, resolution: Resolution) -> None:
+        """The agent's next attempt is made by the one that resolves conflicts."""
+        attempt, masking = job.attempt, self._desk.order.masking
+        assert settled.failure is not None  # noqa: S101 - a conflict is one
+        data = error_data(conclusion, settled.failure, masking) | settled.data
+        self._desk.note(
+            EventType.ERROR, agent=attempt.agent.name, phase=attempt.phase, attempt=attempt.number, data=data
+        )
+        self._resolutions[attempt.agent.name] = resolution
+        if self._schedule.stopped:
+            self._schedule.dropped(attempt.agent.name)
+        else:
+            heappush(self._delayed, (self._desk.order.monotonic(), attempt.agent.name))
+
+    def _lose(self, job: Job, data: dict[str, Any]) -> None:
+        """An agent failed for good: say so, and what can't run now."""
+        name = job.attempt.agent.name
+        self._note_end(job, data)
+        self.failed.append(name)
+        for blocked in self._schedule.failed(name):
+            self._desk.note(EventType.AGENT_BLOCK, agent=blocked, phase=self._phase.name, data={"by": name})
+        if self._schedule.stopped:
+            self._cancel(now=False)
 
     def _fail(self, job: Job, conclusion: Conclusion, failure: Failure) -> None:
         name, order = job.attempt.agent.name, self._desk.order
@@ -157,17 +215,20 @@ class PhaseLoop:
         policy = RetryPolicy.resolve(failure.category, agent=job.attempt.agent, settings=order.settings)
         if failure.recoverable and policy.allows(retries) and not self._schedule.stopped:
             self._retries[name] = retries + 1
+            self._keep_version(job, f"error-{name}", CheckpointKind.ERROR)
             self._retry(
                 job, conclusion, failure, policy.delay_s(retries, retry_after_s=failure.retry_after_s, rng=order.rng)
             )
             return
-        self._end(job, conclusion)
-        self.failed.append(name)
-        for blocked in self._schedule.failed(name):
-            self._desk.note(EventType.AGENT_BLOCK, agent=blocked, phase=self._phase.name, data={"by": name})
-        self._checkpoint(job, f"error-{name}", CheckpointKind.ERROR)
-        if self._schedule.stopped:
-            self._cancel(now=False)
+        self._lose(job, self._end_data(job, conclusion))
+        if not self._keep_version(job, f"error-{name}", CheckpointKind.ERROR):
+            self._checkpoint(job, f"error-{name}", CheckpointKind.ERROR)
+
+    def _keep_version(self, job: Job, name: str, kind: CheckpointKind) -> bool:
+        """Keep what an isolated attempt changed before it ended badly; False where there is nothing of the kind."""
+        if not isinstance(job, IsolatedJob) or not job.has_changes:
+            return False
+        return self._merging.keep_aside(job, name, kind) is not None
 
     def _retry(self, job: Job, conclusion: Conclusion, failure: Failure, delay_s: float) -> None:
         attempt, masking = job.attempt, self._desk.order.masking
@@ -180,9 +241,9 @@ class PhaseLoop:
         self._desk.commit()
         heappush(self._delayed, (self._desk.order.monotonic() + delay_s, name))
 
-    def _end(self, job: Job, conclusion: Conclusion) -> None:
+    def _end_data(self, job: Job, conclusion: Conclusion) -> dict[str, Any]:
         attempt, state = job.attempt, self._desk.run.state.agents[job.attempt.agent.name]
-        data = end_data(
+        return end_data(
             conclusion,
             self._desk.order.masking,
             phase=attempt.phase,
@@ -191,15 +252,20 @@ class PhaseLoop:
             ended_at=self._desk.run.now(),
             before=Spent(tokens=state.tokens, cost_usd=state.cost_usd),
         )
+
+    def _note_end(self, job: Job, data: dict[str, Any]) -> None:
+        attempt = job.attempt
         self._desk.note(
             EventType.AGENT_END, agent=attempt.agent.name, phase=attempt.phase, attempt=attempt.number, data=data
         )
 
     def _checkpoint(self, job: Job, name: str, kind: CheckpointKind) -> None:
         attempt = job.attempt
-        self._desk.checkpoint(
-            Occasion(name=name, kind=kind, phase=attempt.phase, agent=attempt.agent.name, attempt=attempt.number)
-        )
+        occasion = Occasion(name=name, kind=kind, phase=attempt.phase, agent=attempt.agent.name, attempt=attempt.number)
+        if isinstance(job, IsolatedJob):
+            self._merging.checkpoint(occasion)
+        else:
+            self._desk.checkpoint(occasion)
 
     def _interrupt(self, kind: Interrupt) -> None:
         self.interrupted = kind

@@ -37,6 +37,8 @@ class EventType(StrEnum):
     ROLLBACK_BEGIN = "rollback_begin"
     ROLLBACK = "rollback"
     REPAIR = "repair"
+    MERGE = "merge"
+    WORKSPACE_CHANGE = "workspace_change"
     PROMPT = "prompt"
     LLM_REQUEST = "llm_request"
     LLM_RESPONSE = "llm_response"

@@ -112,6 +112,7 @@ def _agent_start(state: Fold, entry: Entry) -> None:
     state.attempts += 1
     agent.attempts = max(agent.attempts, entry.attempt)
     agent.started_at = entry.ts
+    agent.open_merge = None
     state.set_status(entry.agent, AgentStatus.RUNNING)
 
 
@@ -121,6 +122,7 @@ def _agent_end(state: Fold, entry: Entry) -> None:
         return
     agent = state.agent(entry.agent, entry.phase)
     agent.spend(data.spent)
+    agent.open_merge = None
     agent.ends.append(EndedAttempt(entry.ts, payloads.AttemptKey(entry.agent, entry.run, entry.attempt), data))
     state.set_status(entry.agent, data.status)
 
@@ -157,7 +159,8 @@ def _checkpoint(state: Fold, entry: Entry) -> None:
     if known is not None and known.commit != data.commit:
         name = f"{data.name}.{data.commit[:12]}"
     if known is None or known.commit != data.commit:
-        state.checkpoints[name] = CheckpointState(name, data.commit, data.taken_at or entry.ts, data.head)
+        state.checkpoints[name] = CheckpointState(name, data.commit, data.taken_at or entry.ts, data.head, data.aside)
+        state.last_merge = state.last_merge if data.aside else None
         if data.kind == "phase" and entry.phase in state.open_phases:
             state.open_phases[entry.phase] = True
 
@@ -174,9 +177,18 @@ def _rollback_begin(state: Fold, entry: Entry) -> None:
     state.open_rollback = _payload(entry, payloads.RollbackBegun)
 
 
+def _merge(state: Fold, entry: Entry) -> None:
+    if entry.agent is not None and (data := _payload(entry, payloads.MergeBegun)):
+        state.agent(entry.agent, entry.phase).open_merge = data
+        state.last_merge = data.commit
+
+
 def _repair(state: Fold, entry: Entry) -> None:
-    if entry.data.get("kind") == "rollback-abandoned":
+    kind = entry.data.get("kind")
+    if kind == "rollback-abandoned":
         state.open_rollback = None
+    if kind == "merge-abandoned" and entry.agent in state.agents:
+        state.agents[entry.agent].open_merge = None
 
 
 def _rollback(state: Fold, entry: Entry) -> None:
@@ -187,6 +199,7 @@ def _rollback(state: Fold, entry: Entry) -> None:
     state.status = data.status
     back, again = set(data.set_back), set(data.restored)
     for name, agent in state.agents.items():
+        agent.open_merge = None
         _set_back(state, name, agent, back, again)
 
 
@@ -223,4 +236,5 @@ _RULES: dict[str, Callable[[Fold, Entry], Any]] = {
     EventType.ROLLBACK_BEGIN: _rollback_begin,
     EventType.ROLLBACK: _rollback,
     EventType.REPAIR: _repair,
+    EventType.MERGE: _merge,
 }

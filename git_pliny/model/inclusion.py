@@ -1,4 +1,4 @@
-"""Ignored files that a worktree of its own brings along from the user's workspace: `.env`, `node_modules`."""
+"""The settings of isolated agents: ignored files that their worktrees bring along, and who resolves conflicts."""
 
 import msgspec
 
@@ -22,3 +22,17 @@ def problem(pattern: str) -> str | None:
     if any(part.lower() == ".git" for part in parts):
         return "names git's own folder"
     return None
+
+
+def ignored_path(text: str) -> str | None:
+    """What a pattern has to be instead; None where it is right."""
+    wrong = problem(text)
+    return wrong and f"a path or glob of ignored files below the root of the repository; this one {wrong}"
+
+
+def on_conflict(text: str) -> str | None:
+    """What the setting has to be instead; None where it is right."""
+    kind, colon, name = text.partition(":")
+    if text == "fail" or (kind == "agent" and colon and name and name == name.strip() and name.isprintable()):
+        return None
+    return "`fail`, or `agent:NAME` for the agent that resolves conflicts"

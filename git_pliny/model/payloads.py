@@ -1,6 +1,6 @@
 """The `data` of the entries that the fold reads, as typed values. Further keys may stand beside these."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -59,6 +59,8 @@ class AgentEnd(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str | None = None
     score: float | None = None
     summary: str | None = None
+    conflicts: tuple[tuple[str, str], ...] = ()
+    """Paths and kinds of the conflicts for which an isolated agent's changes could not be taken in."""
 
 
 class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +68,29 @@ class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckpointMade(msgspec.Struct, frozen=True, kw_only=True):
-    """`taken_at`: when the workspace began to be read; what ended later is not in it for sure."""
+    """`taken_at`: when the workspace began to be read; what ended later is not in it for sure.
+
+    `aside`: it does not hold the workspace, but what an agent made of it elsewhere.
+    """
 
     name: str
     commit: Oid
     kind: str = "manual"
     taken_at: str | None = None
     head: Oid | None = None
+    aside: bool = False
+
+
+class MergeBegun(msgspec.Struct, frozen=True, kw_only=True):
+    """An isolated agent's changes are about to be made to the workspace: from tree `before` to tree `after`.
+
+    `commit` has tree `after`, and what was merged among its parents. `end` is the attempt's `agent_end` to be.
+    """
+
+    before: Oid
+    after: Oid
+    commit: Oid
+    end: dict[str, Any]
 
 
 class CheckpointDeleted(msgspec.Struct, frozen=True, kw_only=True):

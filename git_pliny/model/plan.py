@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import msgspec
 
-from git_pliny.model.settings import Category, RetryStrategy
+from git_pliny.model.settings import Category, Isolation, RetryStrategy
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,15 +26,16 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_strategies: dict[Category, RetryStrategy] = {}
     """The agent's own retry settings, by category."""
     retry_on_exit: tuple[int, ...] = ()
+    isolation: Isolation | None = None
+    on_conflict: str | None = None
     title: str = ""
     source: str = ""
     """Where the definition stands, for people: `pliny.yaml:12`, `.pliny/agents/review.md`; no part of its identity."""
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides what the agent does; equal for equal definitions."""
-        return sha256(
-            msgspec.json.encode(msgspec.structs.replace(self, source="", title=""), order="sorted")
-        ).hexdigest()
+        essence = msgspec.structs.replace(self, source="", title="", isolation=None, on_conflict=None)
+        return sha256(msgspec.json.encode(essence, order="sorted")).hexdigest()
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,6 +45,8 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agents: tuple[str, ...]
     parallel: bool | None = None
     fail_fast: bool | None = None
+    isolation: Isolation | None = None
+    on_conflict: str | None = None
     title: str = ""
 
 
@@ -75,6 +78,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     phases: tuple[Phase, ...]
     agents: dict[str, Agent]
     context: tuple[str, ...] = ()
+    resolvers: dict[str, Agent] = {}
+    """Agents that stand in no phase: they resolve the conflicts of others."""
     rounds: Rounds | None = None
     manifest: ManifestLink | None = None
 
@@ -84,6 +89,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             if agent in phase.agents:
                 return phase
         raise KeyError(agent)
+
+    def resolver(self, on_conflict: str) -> Agent | None:
+        """The agent that a setting like `agent:mend` names; None where nobody resolves conflicts, or it is unknown."""
+        kind, _, name = on_conflict.partition(":")
+        return (self.resolvers.get(name) or self.agents.get(name)) if kind == "agent" else None
 
     def in_order(self) -> Iterator[tuple[Phase, Agent]]:
         """Every agent with its phase, in the plan's order."""

@@ -26,6 +26,20 @@ Slots = Annotated[int, msgspec.Meta(ge=1, le=1024, description="a number from 1 
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="a number from 1 to 1000000")]
 Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 30, description="a number of bytes, at most 1 GiB")]
 ExitStatus = Annotated[int, msgspec.Meta(ge=0, le=255, description="an exit status, 0 to 255")]
+IgnoredPath = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        description="a path or glob of ignored files below the repository root",
+        extra={"check": "ignored-path"},
+    ),
+]
+OnConflict = Annotated[
+    str,
+    msgspec.Meta(
+        description="`fail`, or `agent:NAME` for the agent that resolves conflicts", extra={"check": "on-conflict"}
+    ),
+]
 Regex = Annotated[
     str,
     msgspec.Meta(description="a regular expression", extra_json_schema={"format": "regex"}, extra={"check": "regex"}),
@@ -48,7 +62,10 @@ class CheckpointWhen(StrEnum):
 
 
 class Isolation(StrEnum):
+    """Where an agent works: in the workspace, or in a worktree of its own, whose changes are merged as it ends."""
+
     NONE = "none"
+    WORKTREE = "worktree"
 
 
 class Category(StrEnum):
@@ -87,6 +104,12 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     jobs: Slots = 4
     max_retries: Retries | None = None
     isolation: Isolation = Isolation.NONE
+    worktree_include: tuple[IgnoredPath, ...] = ()
+    """Ignored files (paths or globs) that are copied into the worktrees of isolated agents, like `.env`."""
+    worktree_link: tuple[IgnoredPath, ...] = ()
+    """Ignored files that are linked there instead: agents then work on the workspace's own."""
+    on_conflict: OnConflict = "fail"
+    """What becomes of an isolated agent's changes that conflict: it fails, or the named agent resolves them."""
     fail_fast: bool = False
     timeout: Timeout | None = None
     """Default time limit of an agent, like `10m`; none where absent."""

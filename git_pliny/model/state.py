@@ -34,6 +34,8 @@ class AgentState(msgspec.Struct):
     tokens: Tokens | None = None
     cost_usd: float | None = None
     ends: list[EndedAttempt] = []
+    open_merge: payloads.MergeBegun | None = None
+    """Its changes were being made to the workspace when the trail breaks off."""
 
     def last_end(self) -> EndedAttempt | None:
         """The latest end that counts."""
@@ -72,6 +74,7 @@ class CheckpointState(msgspec.Struct, frozen=True):
     commit: str
     taken_at: str
     head: str | None
+    aside: bool = False
 
 
 class Fold:
@@ -98,6 +101,8 @@ class Fold:
         self.deleted: set[tuple[str, str]] = set()
         self.rollbacks: list[payloads.RolledBack] = []
         self.open_rollback: payloads.RollbackBegun | None = None
+        self.last_merge: str | None = None
+        """The commit of the last merge since the newest checkpoint of the workspace."""
         self.open_phases: dict[str, bool] = {}
         """Phases that began and did not end; True where their checkpoint is there already."""
         self.last_key = ("", "", 0)
@@ -145,6 +150,10 @@ class Fold:
     def newest_checkpoint(self) -> CheckpointState | None:
         """The checkpoint that was made last."""
         return next(reversed(self.checkpoints.values()), None)
+
+    def newest_of_workspace(self) -> CheckpointState | None:
+        """The last one that holds the workspace."""
+        return next((each for each in reversed(self.checkpoints.values()) if not each.aside), None)
 
     def counting_ends(self) -> dict[payloads.AttemptKey, EndedAttempt]:
         """Every ended attempt that counts, by its key."""

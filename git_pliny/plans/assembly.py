@@ -1,12 +1,13 @@
 """From a plan file, a framework and discovered agents to one plan: which agents there are, and in which phases."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from git_pliny.errors import PlanError
 from git_pliny.model.plan import Agent, Phase, Plan
+from git_pliny.model.settings import Isolation
 from git_pliny.plans.definition import Definition
 from git_pliny.plans.discovery import PROJECT_AGENTS, Discovery
 from git_pliny.plans.document import Document
@@ -27,6 +28,8 @@ class Draft(msgspec.Struct, kw_only=True):
     agents: dict[str, Place] = {}
     parallel: bool | None = None
     fail_fast: bool | None = None
+    isolation: Isolation | None = None
+    on_conflict: str | None = None
     title: str = ""
 
     def phase(self) -> Phase:
@@ -35,6 +38,8 @@ class Draft(msgspec.Struct, kw_only=True):
             agents=tuple(self.agents),
             parallel=self.parallel,
             fail_fast=self.fail_fast,
+            isolation=self.isolation,
+            on_conflict=self.on_conflict,
             title=self.title,
         )
 
@@ -42,12 +47,13 @@ class Draft(msgspec.Struct, kw_only=True):
 class Assembly:
     """One plan in the making."""
 
-    def __init__(self, document: Document, discovery: Discovery, root: Path) -> None:
+    def __init__(self, document: Document, discovery: Discovery, root: Path, *, on_conflict: str = "fail") -> None:
         self._document = document
         self._discovery = discovery
         self._root = root
         self._definitions = document.definitions
         self._phase_of: dict[str, str] = {}
+        self._resolvers = dict(_resolvers(document, on_conflict))
 
     def plan(self, framework: Framework | None) -> Plan:
         """The plan, or PlanError with the place of what is wrong with it."""
@@ -74,6 +80,15 @@ class Assembly:
         theirs = msgspec.structs.replace(found.definition, name=name)
         return theirs if own is None else own.over(theirs)
 
+    def resolvers(self, plan: Plan) -> dict[str, Agent]:
+        """The agents that resolve conflicts and stand in no phase of the plan."""
+        named = dict(self._resolvers)
+        return {
+            name: self.resolve(name, place).agent(self._root)
+            for name, place in named.items()
+            if name not in plan.agents
+        }
+
     def _nobody_defines(self, name: str, place: Place, own: Definition | None) -> PlanError:
         hint = f"write `agents: {{{name}: {{run: …}}}}` in {self._document.name}, or a program {PROJECT_AGENTS}/{name}"
         if own is not None:
@@ -90,6 +105,7 @@ class Assembly:
                 raise place.error(f"phase {quoted(entry.name)} is listed twice")
             draft = Draft(name=entry.name, place=place, parallel=entry.parallel, fail_fast=entry.fail_fast)
             draft.title = entry.title or entry.description or ""
+            draft.isolation, draft.on_conflict = entry.isolation, entry.on_conflict
             drafts[entry.name] = draft
             names = (entry.agents,) if isinstance(entry.agents, str) else entry.agents or ()
             for number, name in enumerate(names):
@@ -136,7 +152,8 @@ class Assembly:
             )
 
     def _unplaced(self) -> list[tuple[str, Definition]]:
-        return [(name, each) for name, each in self._definitions.items() if name not in self._phase_of]
+        placed = self._phase_of.keys() | self._resolvers.keys()
+        return [(name, each) for name, each in self._definitions.items() if name not in placed]
 
     def _put(self, draft: Draft, name: str, place: Place) -> None:
         if name in self._phase_of:
@@ -238,6 +255,24 @@ class Assembly:
             name, _, description = task.strip().partition("\n")
             return name or self._document.name, description.strip()
         return task.name, task.description or ""
+
+
+def _resolvers(document: Document, on_conflict: str) -> Iterator[tuple[str, Place]]:
+    """The agents named to resolve conflicts, each with the place that names it."""
+    content = document.content
+    asked: list[tuple[str | None, Place]] = [(on_conflict, document.place("execution", "on_conflict"))]
+    asked += [
+        (phase.on_conflict, document.place("phases", index, "on_conflict"))
+        for index, phase in enumerate(content.phases or ())
+    ]
+    asked += [
+        (definition.entry.on_conflict, place_of(definition.node, "on_conflict"))
+        for definition in document.definitions.values()
+    ]
+    for given, place in asked:
+        kind, _, name = (given or "").partition(":")
+        if kind == "agent":
+            yield name, place
 
 
 def _refuse_others(framework: Framework, drafts: Mapping[str, Draft]) -> None:

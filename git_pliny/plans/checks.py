@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from git_pliny.errors import ConfigError
 from git_pliny.model.duration import parse_duration
+from git_pliny.model.inclusion import ignored_path, on_conflict
 
 LONGEST_NAME = 255
 
@@ -57,6 +58,8 @@ def regex(text: str) -> str | None:
 CHECKS: Mapping[str, Callable[[str], str | None]] = {
     "name": name,
     "path-inside": path_inside,
+    "ignored-path": ignored_path,
+    "on-conflict": on_conflict,
     "variable": variable,
     "duration": duration,
     "timeout": timeout,

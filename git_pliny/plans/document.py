@@ -45,7 +45,6 @@ def parse_document(text: str, name: str) -> Document:
     node = yaml.parse(text, name)
     if node is None or (isinstance(node, Scalar) and node.is_null):
         node = _empty(Place(name, 1, 1))
-    _refuse_worktrees(node)
     values = decode(node, PlanFile, "the plan")
     assert isinstance(node, Mapping)  # noqa: S101 - decode refused everything else
     sections = {key: values[key] for key in SECTIONS if key in values}
@@ -84,17 +83,6 @@ def _entries(content: PlanFile, node: Mapping) -> Iterator[tuple[str, AgentEntry
         for listed, inner in zip(content.agents or (), agents.items, strict=True):
             if isinstance(listed, ListedAgent) and isinstance(inner, Mapping):
                 yield listed.name, listed, inner
-
-
-def _refuse_worktrees(node: Any) -> None:
-    """Say what `isolation: worktree` would need, rather than that it is no such word."""
-    execution = node.items.get("execution") if isinstance(node, Mapping) else None
-    isolation = execution.items.get("isolation") if isinstance(execution, Mapping) else None
-    if isinstance(isolation, Scalar) and isolation.text == "worktree":
-        raise isolation.error(
-            "`isolation: worktree` is not in this version; its agents share the workspace",
-            hint="leave it out, or write `isolation: none`",
-        )
 
 
 def _one_word_for_checkpoint(execution: dict[str, Any], node: Mapping) -> None:

@@ -55,18 +55,27 @@ def load(
     A `pliny.yaml` without phases beside a manifest gives that its settings and agents.
     """
     document = read_sections(root, plan_file=plan_file)
-    assembly = Assembly(document, Discovery(root, user_agents_dir), root)
+    on_conflict = settings_of(document.sections).execution.on_conflict if settings_of else _own_on_conflict(document)
+    assembly = Assembly(document, Discovery(root, user_agents_dir), root, on_conflict=on_conflict)
     manifest = _manifest_file(root, plan_file, document)
     if manifest is not None and framework is None:
-        return LoadedPlan(plan=_manifest_plan(manifest, root, assembly, document), document=document)
+        return _loaded(_manifest_plan(manifest, root, assembly, document), document, assembly)
     if manifest is not None and manifest == plan_file:
         message = f"{quoted(label(manifest, root))} has iterations of its own, which are no phases of a framework"
         raise ConfigError(message, hint="leave --framework or --plan out")
     chosen = _framework_of(document, framework, settings_of)
     if chosen is None and not document.content.agents and not document.content.phases:
         raise _no_plan(document, root)
-    plan = assembly.plan(chosen)
-    return LoadedPlan(plan=plan, document=document, notes=_left_out(plan, document))
+    return _loaded(assembly.plan(chosen), document, assembly)
+
+
+def _loaded(plan: Plan, document: Document, assembly: Assembly) -> LoadedPlan:
+    whole = msgspec.structs.replace(plan, resolvers=assembly.resolvers(plan))
+    return LoadedPlan(plan=whole, document=document, notes=_left_out(whole, document) if plan.framework else ())
+
+
+def _own_on_conflict(document: Document) -> str:
+    return document.content.execution.on_conflict if document.content.execution else "fail"
 
 
 def read_sections(root: Path, *, plan_file: Path | None = None) -> Document:
@@ -133,7 +142,7 @@ def _no_plan(document: Document, root: Path) -> ConfigError:
 
 
 def _left_out(plan: Plan, document: Document) -> tuple[str, ...]:
-    names = [name for name in document.definitions if name not in plan.agents]
+    names = [name for name in document.definitions if name not in plan.agents and name not in plan.resolvers]
     if not names:
         return ()
     return (f"framework {plan.framework} leaves out {listed(names)} of {document.name}",)

@@ -10,7 +10,9 @@ from git_pliny.model.settings import (
     ErrorHandling,
     ExecutionSettings,
     ExitStatus,
+    Isolation,
     MaskingSettings,
+    OnConflict,
     OutputSettings,
     Retries,
     RetryStrategy,
@@ -49,6 +51,8 @@ class AgentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     retry: RetryStrategy | None = None
     retry_strategies: dict[Category, RetryStrategy] | None = None
     retry_on_exit: ExitStatus | tuple[ExitStatus, ...] | None = None
+    isolation: Isolation | None = None
+    on_conflict: OnConflict | None = None
     phase: Name | None = None
     title: str | None = None
     description: str | None = None
@@ -77,6 +81,8 @@ class PhaseEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     agents: Name | tuple[Name, ...] | None = None
     parallel: bool | None = None
     fail_fast: bool | None = None
+    isolation: Isolation | None = None
+    on_conflict: OnConflict | None = None
     title: str | None = None
     description: str | None = None
 

@@ -27,6 +27,9 @@ class CheckpointKind(StrEnum):
     MANUAL = "manual"
     INTERRUPTED = "interrupted"
     BEFORE_ROLLBACK = "before-rollback"
+    BEFORE_PHASE = "before-phase"
+    USER_EDITS = "user-edits"
+    CONFLICT = "conflict"
 
 
 class Occasion(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,10 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     kind: CheckpointKind = CheckpointKind.MANUAL
     exact: bool = False
     """The name is the user's: where it is taken, that is an error; else a number is added."""
+    aside: bool = False
+    """It holds what an agent made in a worktree of its own, and not the workspace."""
+    onto: str | None = None
+    """The commit that it stands on, where that is another one than the session's previous checkpoint."""
 
 
 class StoredCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,24 +116,32 @@ def write_index(writer: ObjectWriter, snapshot: Snapshot, author: str) -> str | 
     return writer.commit(tree=snapshot.index_tree, parents=parents, author=author, message=f"index on {branch}\n")
 
 
-def parents_of(repository: Repository, state: Fold, snapshot: Snapshot, index: str | None) -> list[str]:
-    """The session's previous checkpoint (for the first one HEAD), HEAD where it is no ancestor yet, the index."""
-    previous, head = state.newest_checkpoint(), snapshot.head.oid
-    parents = [previous.commit] if previous else []
-    if head and not _is_ancestor(repository, state, head):
+def parents_of(
+    repository: Repository, state: Fold, snapshot: Snapshot, index: str | None, onto: str | None = None
+) -> list[str]:
+    """The session's previous checkpoint (for the first one HEAD), HEAD where it is no ancestor yet, the index.
+
+    And the last merge since, which keeps what isolated agents made. Checkpoints aside are nobody's parents, and stand
+    on `onto`.
+    """
+    newest, head = state.newest_of_workspace(), snapshot.head.oid
+    previous = onto or (newest.commit if newest else None)
+    parents = [previous] if previous else []
+    if head and not _is_ancestor(repository, state, head, of=previous):
         parents.append(head)
     if index:
         parents.append(index)
+    if state.last_merge and onto is None:
+        parents.append(state.last_merge)
     return parents
 
 
-def _is_ancestor(repository: Repository, state: Fold, head: str) -> bool:
-    previous = state.newest_checkpoint()
-    if previous is None:
+def _is_ancestor(repository: Repository, state: Fold, head: str, *, of: str | None) -> bool:
+    if of is None:
         return False
-    if any(checkpoint.head == head for checkpoint in state.checkpoints.values()):
+    if any(checkpoint.head == head for checkpoint in state.checkpoints.values() if not checkpoint.aside):
         return True
-    done = repository.git_process("merge-base", "--is-ancestor", head, previous.commit, accept=(0, 1, 128))
+    done = repository.git_process("merge-base", "--is-ancestor", head, of, accept=(0, 1, 128))
     return done.returncode == 0
 
 

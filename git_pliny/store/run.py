@@ -180,11 +180,11 @@ class Run:
     def _keep(
         self, occasion: checkpoints.Occasion, snapshot: Snapshot, taken_at: str
     ) -> tuple[CheckpointState, Sequence[Line]]:
-        writer, author = ObjectWriter(self.repository), self._author()
+        writer, author = ObjectWriter(self.repository), self.author()
         taken = {} if self._is_new else dict(checkpoint_refs(self.repository, self.session))
         name = checkpoints.free_name(self.state, taken, occasion)
         index = checkpoints.write_index(writer, snapshot, author)
-        parents = checkpoints.parents_of(self.repository, self.state, snapshot, index)
+        parents = checkpoints.parents_of(self.repository, self.state, snapshot, index, occasion.onto)
         head = checkpoints.describe_head(snapshot.head, len(snapshot.tree))
         extra = {"Taken": taken_at, **({"Index": index} if index else {})}
         message = checkpoints.message(self.session, name, occasion, head, extra)
@@ -211,6 +211,7 @@ class Run:
                     "tag": tag,
                     "taken_at": taken_at,
                     "head": snapshot.head.oid,
+                    **({"aside": True} if occasion.aside else {}),
                 },
             )
         )
@@ -261,7 +262,7 @@ class Run:
         self._noted = Noted(None, self._noted.notes)
         self.append(Event(type=EventType.REPAIR, data={"kind": "notes", "reason": "the ref of the notes was gone"}))
 
-    def _author(self) -> str:
+    def author(self) -> str:
         """The user's ident with our clock's time; of nobody in particular where git knows none."""
         if self._ident is None:
             done = self.repository.git_process("var", "GIT_COMMITTER_IDENT", accept=(0, 1, 128))

@@ -8,7 +8,7 @@ import pytest
 
 from git_pliny.errors import ConfigError, PlanError
 from git_pliny.model.plan import Agent, Phase, Plan, Rounds
-from git_pliny.model.settings import Backoff, Category, ExecutionSettings, RetryStrategy, Settings
+from git_pliny.model.settings import Backoff, Category, ExecutionSettings, Isolation, RetryStrategy, Settings
 from git_pliny.plans.loading import LoadedPlan, load, read_sections
 
 SCRIPT = "#!/bin/sh\nexit 0\n"
@@ -227,7 +227,11 @@ def test_a_long_inline_prompt_is_just_that(tmp_path: Path) -> None:
         ("agents: [{run: x}]", "1:10: `agents[0]` has no `name`"),
         ("agents: {a: {run: x, use: claude}}", "1:22: `use:` names a coding agent; this version runs only agents with `run:`, a command"),
         ("agents: {a: {model: openai/gpt-5}}", "1:14: `model:` names a model; this version runs only agents with `run:`, a command"),
-        ("execution: {isolation: worktree}", "1:24: `isolation: worktree` is not in this version; its agents share the workspace"),
+        ("execution: {isolation: worktre}", "1:24: `execution.isolation` must be one of `none`, `worktree`, not `worktre`; did you mean `worktree`?"),
+        ("execution: {worktree_include: [../x]}", "1:32: `execution.worktree_include[0]` must be a path or glob of ignored files below the root of the repository; this one leads out of the repository, not `../x`"),
+        ("execution: {on_conflict: agnt:x}", "1:26: `execution.on_conflict` must be `fail`, or `agent:NAME` for the agent that resolves conflicts, not `agnt:x`"),
+        ("execution: {on_conflict: 'agent:mend'}\nagents: {a: {run: x}, mendd: {run: y}}", "1:26: nobody defines agent `mend`; did you mean `mendd`?"),
+        ("agents: {a: {run: x, on_conflict: 'agent:b'}}", "1:35: nobody defines agent `b`"),
         ("execution: {checkpoint: agent, checkpoint_frequency: agent}", "1:54: `checkpoint_frequency` is another word for `checkpoint`; give one of them"),
         ("execution: {framework: rice}", "1:24: there is no framework `rice`; did you mean `rise`?"),
         ("parallel: true", "1:1: unknown key `parallel` in the plan; it belongs in `execution`"),
@@ -504,3 +508,25 @@ def test_a_framework_does_not_fit_a_manifest_that_is_asked_for(tmp_path: Path) -
 def test_a_framework_on_the_command_line_comes_before_a_manifest_that_merely_lies_there(tmp_path: Path) -> None:
     put(tmp_path, {"plan/plan_manifest.json": MANIFEST, **RISE})
     assert load(tmp_path, framework="rise").plan.framework == "rise"
+
+
+def test_an_agent_that_resolves_conflicts_stands_in_no_phase(tmp_path: Path) -> None:
+    text = """
+        execution: {isolation: worktree, on_conflict: "agent:mend"}
+        agents: {a: {run: x}, b: {run: y, isolation: none, on_conflict: fail}, mend: {run: z}}
+        phases: [{name: p, agents: [a, b], isolation: worktree, on_conflict: "agent:a"}]
+    """
+    plan = loaded(tmp_path, text).plan
+    assert list(plan.agents) == ["a", "b"]
+    assert list(plan.resolvers) == ["mend"]
+    assert plan.phases[0].isolation is Isolation.WORKTREE
+    assert plan.agents["b"].isolation is Isolation.NONE
+    assert plan.resolver("agent:mend") == plan.resolvers["mend"]
+    assert plan.resolver("agent:a") == plan.agents["a"]
+    assert plan.resolver("fail") is None
+
+
+def test_where_an_agent_works_is_no_part_of_what_it_is() -> None:
+    plain = Agent(name="a", run="x")
+    elsewhere = Agent(name="a", run="x", isolation=Isolation.WORKTREE, on_conflict="agent:b")
+    assert plain.fingerprint() == elsewhere.fingerprint()

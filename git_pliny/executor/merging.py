@@ -1,0 +1,239 @@
+"""Takes what isolated agents made into the workspace, one after the other as they end, on the coordinator's thread.
+
+The order is: keep what stands in the workspace, merge the trees, record the merge with the attempt's end, move the
+files, record the end. A kill between any two leaves either the agent's version in its worktree, or a merge in the trail
+that the next run finishes.
+"""
+
+from typing import Any
+
+import msgspec
+
+from git_pliny.errors import WouldOverwriteError
+from git_pliny.executor.desk import Desk
+from git_pliny.executor.isolation import Ground, IsolatedJob, inclusions, owner
+from git_pliny.git.merge import Conflict, ConflictKind, Merged, merge_trees
+from git_pliny.git.moving import finish_move, move_workspace
+from git_pliny.git.snapshot import Snapshot
+from git_pliny.git.treediff import compare_trees
+from git_pliny.git.worktrees import Base, Pool, abandoned
+from git_pliny.model.events import EventType
+from git_pliny.model.plan import Phase
+from git_pliny.model.visible import visible
+from git_pliny.store.checkpoints import CheckpointKind, Occasion, read_checkpoint
+from git_pliny.store.merges import Work, keep_merge
+from git_pliny.store.run import Taken
+
+_TRIES = 5
+_RECORDED_PATHS = 100
+_SHOWN_PATHS = 5
+
+
+class Merging:
+    """The workspace of one phase while isolated agents change it."""
+
+    def __init__(self, desk: Desk, phase: Phase) -> None:
+        self._desk = desk
+        self._phase = phase
+        self._known: Snapshot | None = None
+        """The workspace as it is recorded: what differs from it was done by somebody else."""
+        self._commit = ""
+        """The session's commit that holds its files."""
+        self._beside: set[str] = set()
+        """Isolated agents that ran since the workspace was last looked at."""
+        self.is_shared = False
+        """Whether agents of the phase work in the workspace itself: then its changes are no news."""
+        self._pool = Pool(desk.run.repository, inclusions(desk.order.settings.execution))
+
+    def pool(self) -> Pool:
+        """Where isolated agents get their worktrees from."""
+        return self._pool
+
+    def began(self, agent: str) -> None:
+        """An isolated agent of the phase is about to start; the first one has the workspace kept."""
+        if self._known is None:
+            self._known = self._keep_workspace()
+        self._beside.add(agent)
+
+    def ground(self) -> Ground:
+        """What an attempt that starts now starts from; for any thread."""
+        assert self._known is not None  # noqa: S101 - `began` came before
+        return Ground(
+            base=Base(tree=self._known.tree, head=self._known.head.oid),
+            merge_base=self._known.tree,
+            commit=self._commit,
+        )
+
+    def take_in(self, job: IsolatedJob, end: dict[str, Any]) -> Merged | None:
+        """Make the attempt's changes to the workspace; where they conflict, the merge that shows it, and nothing moved.
+
+        `end` is what its `agent_end` will say.
+        """
+        if not job.has_changes:
+            return None
+        stuck = ""
+        for _ in range(_TRIES):
+            taken = self._look(ending=job.attempt.agent.name)
+            merged = self._merge(job, taken.snapshot)
+            if merged.conflicts:
+                return merged
+            try:
+                self._move(job, taken.snapshot, merged.tree, end)
+            except WouldOverwriteError as error:
+                stuck = error.message
+                self._abandon(job, stuck)
+            else:
+                return None
+        return Merged(tree=taken.snapshot.tree, conflicts=(Conflict(path=stuck, kind=ConflictKind.FILE_DIRECTORY),))
+
+    def keep_aside(self, job: IsolatedJob, name: str, kind: CheckpointKind) -> str | None:
+        """Keep what the attempt made as a checkpoint beside those of the workspace; its name."""
+        if job.version is None or job.ground is None:
+            return None
+        attempt = job.attempt
+        occasion = Occasion(
+            name=name,
+            kind=kind,
+            phase=attempt.phase,
+            agent=attempt.agent.name,
+            attempt=attempt.number,
+            aside=True,
+            onto=job.ground.commit,
+        )
+        return self._desk.checkpoint(occasion, taken=Taken(self._desk.run.now(), job.version)).name
+
+    def checkpoint(self, occasion: Occasion) -> None:
+        """A checkpoint of the workspace as the last merge left it, without what anybody does to it meanwhile."""
+        taken = Taken(self._desk.run.now(), self._known) if self._known else None
+        self._commit = self._desk.checkpoint(occasion, taken=taken).commit
+
+    def end(self) -> None:
+        """The phase is over: say what was done to the workspace that nobody has said."""
+        if self._known is not None and self._beside:
+            self._look(ending=None)
+
+    def _keep_workspace(self) -> Snapshot:
+        """The workspace as a checkpoint holds it: the newest, or one made now."""
+        run = self._desk.run
+        taken = run.take()
+        newest = run.state.newest_of_workspace()
+        if newest is None or read_checkpoint(run.reader, newest.commit).tree != taken.snapshot.tree:
+            occasion = Occasion(
+                name=f"before-{self._phase.name}", kind=CheckpointKind.BEFORE_PHASE, phase=self._phase.name
+            )
+            newest = self._desk.checkpoint(occasion, taken=taken)
+        self._commit = newest.commit
+        return taken.snapshot
+
+    def _look(self, *, ending: str | None) -> Taken:
+        """The workspace as it is now; what others did to it since the last look is kept and told."""
+        taken = self._desk.run.take()
+        assert self._known is not None  # noqa: S101 - a version exists, so an attempt began
+        if taken.snapshot.tree != self._known.tree:
+            self._tell_change(self._known.tree, taken, ending)
+        self._known = taken.snapshot
+        self._beside = {name for name in self._beside if name != ending} if ending else set()
+        return taken
+
+    def _tell_change(self, before: str, taken: Taken, ending: str | None) -> None:
+        paths = [change.path for change in compare_trees(self._desk.run.repository, before, taken.snapshot.tree)]
+        occasion = Occasion(name="user-edits", kind=CheckpointKind.USER_EDITS, phase=self._phase.name)
+        made = self._desk.checkpoint(occasion, taken=taken)
+        self._commit = made.commit
+        beside = sorted({*self._beside, *([ending] if ending else [])})
+        data = {
+            "paths": [self._masked(path) for path in paths[:_RECORDED_PATHS]],
+            "count": len(paths),
+            "checkpoint": made.name,
+            "beside": beside,
+            "shared": self.is_shared,
+        }
+        self._desk.note(EventType.WORKSPACE_CHANGE, phase=self._phase.name, data=data)
+        if not self.is_shared:
+            self._desk.reporter.warn(_change_words(paths, beside, made.name))
+
+    def _masked(self, path: str) -> str:
+        return self._desk.order.masking.mask_text(visible(path))
+
+    def _merge(self, job: IsolatedJob, current: Snapshot) -> Merged:
+        assert job.ground is not None  # noqa: S101 - it has changes
+        assert job.version is not None  # noqa: S101 - it has changes
+        return merge_trees(
+            self._desk.run.repository,
+            base=job.ground.merge_base,
+            ours=current.tree,
+            theirs=job.version.tree,
+            labels=("workspace", job.attempt.agent.name),
+        )
+
+    def _move(self, job: IsolatedJob, current: Snapshot, tree: str, end: dict[str, Any]) -> None:
+        run, attempt = self._desk.run, job.attempt
+        assert job.ground is not None  # noqa: S101 - it has changes
+        assert job.version is not None  # noqa: S101 - it has changes
+        work = Work(
+            agent=attempt.agent.name,
+            attempt=attempt.number,
+            version=job.version,
+            onto=job.ground.commit,
+            head=job.ground.base.head,
+        )
+        commit = keep_merge(run, work, tree=tree, previous=self._commit)
+        self._desk.note(
+            EventType.MERGE,
+            agent=attempt.agent.name,
+            phase=attempt.phase,
+            attempt=attempt.number,
+            data={"before": current.tree, "after": tree, "commit": commit, "end": end},
+        )
+        self._desk.commit()
+        self._commit = commit
+        shown = move_workspace(run.repository, current=current, tree=tree)
+        whole = len(shown) == len(compare_trees(run.repository, current.tree, tree))
+        # What a workspace can't show without its index (the commit of a nested repository) is no change of others.
+        self._known = msgspec.structs.replace(current, tree=tree) if whole else run.take().snapshot
+
+    def _abandon(self, job: IsolatedJob, why: str) -> None:
+        attempt = job.attempt
+        data = {"kind": "merge-abandoned", "reason": self._masked(why)}
+        self._desk.note(
+            EventType.REPAIR, agent=attempt.agent.name, phase=attempt.phase, attempt=attempt.number, data=data
+        )
+        self._desk.commit()
+
+
+def finish_merges(desk: Desk) -> None:
+    """Bring to their end the merges that a kill cut off: the files as the merge made them, the attempt as it ended."""
+    for name, agent in list(desk.run.state.agents.items()):
+        merge = agent.open_merge
+        if merge is None:
+            continue
+        desk.checkpoint(Occasion(name="interrupted", kind=CheckpointKind.INTERRUPTED))
+        finish_move(desk.run.repository, before=merge.before, after=merge.after)
+        desk.note(EventType.REPAIR, agent=name, phase=agent.phase, data={"kind": "merge-finished"})
+        desk.note(EventType.AGENT_END, agent=name, phase=agent.phase, attempt=agent.attempts, data=merge.end)
+        desk.commit()
+
+
+def keep_abandoned(desk: Desk, agent: str) -> None:
+    """Keep what an agent that a kill cut off had made so far in its worktree, as checkpoint `interrupted-<agent>`."""
+    state = desk.run.state.agents[agent]
+    for version in abandoned(desk.run.repository, owner(desk.run.session, agent)):
+        occasion = Occasion(
+            name=f"interrupted-{agent}",
+            kind=CheckpointKind.INTERRUPTED,
+            phase=state.phase,
+            agent=agent,
+            attempt=state.attempts,
+            aside=True,
+        )
+        desk.checkpoint(occasion, taken=Taken(desk.run.now(), version))
+
+
+def _change_words(paths: list[str], beside: list[str], checkpoint: str) -> str:
+    shown = ", ".join(visible(path) for path in paths[:_SHOWN_PATHS])
+    more = f" and {len(paths) - _SHOWN_PATHS} more" if len(paths) > _SHOWN_PATHS else ""
+    who = ", ".join(visible(name) for name in beside)
+    return (
+        f"the workspace changed while {who} ran in a worktree of its own: {shown}{more}; "
+        f"by you, or by an agent that left its worktree; kept as checkpoint {checkpoint}"
+    )
