@@ -25,18 +25,21 @@ import msgspec
 from git_pliny.errors import BusyError, StorageError, WouldOverwriteError
 from git_pliny.git.checkout import move_files, take_steps
 from git_pliny.git.guard import AGAIN
-from git_pliny.git.index import PLAIN, add_from_files, read_entries
+from git_pliny.git.index import PLAIN, add_from_files, index_path, read_entries
+from git_pliny.git.process import git_error
 from git_pliny.git.progress import look
 from git_pliny.git.repository import Repository
 from git_pliny.git.scratch import Scratch, scratch
 from git_pliny.git.snapshot import Snapshot
 from git_pliny.git.sparse import Flags, read_flags
 from git_pliny.git.treediff import Change, Kind, compare_trees, is_gitlink
-from git_pliny.git.way import check_collisions, check_free, check_recorded, is_file, on_disk
+from git_pliny.git.way import check_collisions, check_free, check_recorded, is_file, on_disk, parents
 
 WAIT_S = 60.0
 """How long an earlier move may take to end: filters may have to fetch what they write."""
 _PAUSE_S = 0.05
+_FATAL = 128
+"""What git exits with when it dies of its own accord."""
 _RESUME = "git pliny execute --resume   (what is there now is then recorded first)"
 
 
@@ -44,6 +47,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """What the end of an interrupted move did: changes as `move_workspace` gives them, and the paths it left alone."""
 
     moved: tuple[Change, ...]
+    """By this end, not before."""
     edited: tuple[str, ...]
     """Edited since the interruption. `merge_trees` with `before` as base and `after` as one side merges them."""
 
@@ -168,7 +172,7 @@ def _own_hints() -> Iterator[None]:
 
 
 def _shown(repository: Repository, changes: Sequence[Change], flags: Flags) -> tuple[Change, ...]:
-    hidden = set(_ignored(repository, [change.path_bytes for change in changes if change.kind == Kind.WRITE]))
+    hidden = _unseen(repository, [change.path_bytes for change in changes if change.kind == Kind.WRITE])
     if flags.skipped or flags.assumed:
         now = read_flags(repository)
         hidden |= now.skipped.keys() | now.assumed
@@ -177,11 +181,17 @@ def _shown(repository: Repository, changes: Sequence[Change], flags: Flags) -> t
     )
 
 
-def _ignored(repository: Repository, paths: Sequence[bytes]) -> list[bytes]:
-    """Those that are not in the index, and ignored."""
-    listing = b"".join(b"%s\0" % path for path in paths)
-    found = repository.git(*PLAIN, "check-ignore", "-z", "--stdin", stdin=listing, accept=(0, 1)) if paths else b""
-    return found.split(b"\0")[:-1]
+def _unseen(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
+    """Those that are not in the index, and ignored, or in the place of a submodule of the index."""
+    listing, command = b"".join(b"%s\0" % path for path in paths), (*PLAIN, "check-ignore", "-z", "--stdin")
+    done = repository.git_process(*command, stdin=listing, accept=(0, 1, _FATAL))
+    if done.returncode != _FATAL:
+        return set(done.stdout.split(b"\0")[:-1])
+    nested = {entry.path for entry in read_entries(repository, index_path(repository)) if is_gitlink(entry)}
+    inside = {path for path in paths if not nested.isdisjoint(parents(path))}
+    if not inside:
+        raise git_error(done.args, done.returncode, done.stderr)
+    return inside | _unseen(repository, [path for path in paths if path not in inside])
 
 
 def _is_nested_still(repository: Repository, change: Change) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from snapshot_edits import Editor
 from snapshot_repos import KINDS, Work, differences, interfere
 
-from git_pliny.errors import BusyError, StorageError, WouldOverwriteError
+from git_pliny.errors import BusyError, GitError, StorageError, WouldOverwriteError
 from git_pliny.git.moving import alone, move_workspace
 from git_pliny.git.snapshot import Snapshot, capture
 from git_pliny.git.treediff import Change, compare_trees
@@ -88,6 +88,16 @@ def test_after_any_edits_files_move_back_and_forth_and_nothing_else_does(kind: s
 def test_where_nothing_differs_nothing_is_done(work: Work) -> None:
     current = capture(work.repository)
     assert move_workspace(work.repository, current=current, tree=current.tree) == ()
+
+
+def test_everything_goes_and_comes_back(work: Work) -> None:
+    current = capture(work.repository)
+    empty = work.git("mktree").decode().strip()
+    hidden = work.files(ignored=True)
+    move(work, empty)
+    assert work.files() == hidden
+    move(work, current.tree)
+    assert capture(work.repository).tree == current.tree
 
 
 # What is in the way
@@ -205,6 +215,15 @@ def test_a_submodule_that_is_not_checked_out_goes_with_its_folder(tmp_path: Path
     assert capture(work.repository).tree == without
 
 
+def test_a_submodule_makes_way_for_a_folder_of_files_that_no_snapshot_shows(tmp_path: Path) -> None:
+    work = KINDS["submodule"](tmp_path)
+    work.git("submodule", "--quiet", "deinit", "-f", "sub")
+    tree = tree_with(work, capture(work.repository).tree, "100644 x sub/file", "100644 x sub/file.ign", drop="sub")
+    tree = tree_with(work, tree, "100644 x new", "100644 x new.ign")
+    assert [change.path for change in move(work, tree)] == ["new"]
+    assert work.path("sub/file").read_text() == "x"
+
+
 def test_a_new_submodule_is_an_empty_folder(work: Work) -> None:
     commit = work.git("rev-parse", "HEAD").decode().strip()
     assert move(work, tree_with(work, capture(work.repository).tree, f"160000 {commit} a/sub")) == ()
@@ -287,3 +306,10 @@ def test_where_the_file_system_has_no_locks_a_move_goes_on(work: Work, monkeypat
     monkeypatch.setattr("git_pliny.git.moving.fcntl.flock", missing)
     with alone(work.repository) as lock:
         assert lock > 0
+
+
+def test_where_git_fails_at_the_last_look_it_says_so(work: Work, tmp_path: Path) -> None:
+    current = capture(work.repository)
+    broken = interfere(work, tmp_path / "bin", 'case "$*" in *check-ignore*) echo fatal: broken >&2; exit 128;; esac')
+    with pytest.raises(GitError, match="broken"):
+        move_workspace(broken.repository, current=current, tree=tree_with(work, current.tree, "100644 x plain"))

@@ -243,3 +243,32 @@ def test_a_move_whose_git_is_killed_at_any_system_call_can_be_finished(kind: str
         move(work, before)
     assert len(places) > 3
     assert differences(untouched, facts(work)) == {}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_was_edited_after_the_interruption_is_still_there_after_the_end(seed: int, tmp_path: Path) -> None:
+    work = KINDS["plain"](tmp_path)
+    before, after = _two_trees(work, seed)
+    cut = interfere(work, tmp_path / "bin", f'case "$*" in *"-m -u"*) ulimit -f {seed * 8};; esac')
+    with pytest.raises(PlinyError):
+        move_workspace(cut.repository, current=capture(work.repository), tree=after)
+    Editor(work, seed + 100).edit(4)
+    edited, stored = work.files(), [_contents(work, tree) for tree in (before, after)]
+    try:
+        finished = finish_move(work.repository, before=before, after=after)
+    except WouldOverwriteError:
+        assert work.files() == edited
+        return
+    now = work.files()
+    for path, (kind, content) in edited.items():
+        ours = any(tree.get(path) == (kind, content) for tree in stored) or content in LONG.encode()
+        assert ours or now[path] == (kind, content), path
+    for path, file in stored[1].items():
+        assert stored[0].get(path) == file or now.get(path) == file or path in finished.edited
+
+
+def _contents(work: Work, tree: str) -> dict[str, tuple[str, bytes]]:
+    kinds = {b"100644": "file", b"100755": "executable", b"120000": "link"}
+    records = [record.partition(b"\t") for record in work.git("ls-tree", "-r", "-z", tree).split(b"\0")[:-1]]
+    described = {os.fsdecode(path): words.split() for words, _, path in records}
+    return {path: (kinds[mode], work.git("cat-file", "blob", oid)) for path, (mode, _, oid) in described.items()}
