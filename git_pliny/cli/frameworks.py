@@ -48,8 +48,8 @@ def show_command(here: Invocation, *, name: Name, as_json: Json = False) -> None
         return
     output.data(f"{found.title}\n{found.description}\n")
     output.table(
-        ("phase", "what for", "agents"),
-        [(phase.name, phase.description, f".pliny/agents/{phase.name}*") for phase in found.phases],
+        ("phase", "agents", "what for"),
+        [(phase.name, f".pliny/agents/{phase.name}*", phase.description) for phase in found.phases],
     )
     if repetition := _repetition(found):
         output.data(f"\n{repetition}")

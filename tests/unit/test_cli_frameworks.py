@@ -33,6 +33,14 @@ def test_a_framework_is_shown_with_where_its_agents_are_looked_for(capsys: pytes
     assert "repeats" not in text
 
 
+@pytest.mark.parametrize("arguments", [("list",), ("show", "rise"), ("show", "care")])
+def test_what_is_shown_fits_an_ordinary_terminal(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(*arguments) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
 def test_a_framework_that_repeats_says_how(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("show", "care") == 0
     assert "It repeats as the agents of evaluate decide: 3 rounds, and up to 5 " in capsys.readouterr().out
