@@ -60,4 +60,4 @@ def _repetition(framework: Framework) -> str:
     if rounds is None:
         return ""
     often = f"{rounds.limit} rounds, and up to {rounds.ceiling} while the score improves"
-    return f"It repeats as the agents of {rounds.verdict} decide: {often}."
+    return f"It repeats as {rounds.verdict} decides: {often}."

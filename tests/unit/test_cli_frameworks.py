@@ -43,7 +43,7 @@ def test_what_is_shown_fits_an_ordinary_terminal(
 
 def test_a_framework_that_repeats_says_how(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("show", "care") == 0
-    assert "It repeats as the agents of evaluate decide: 3 rounds, and up to 5 " in capsys.readouterr().out
+    assert "It repeats as evaluate decides: 3 rounds, and up to 5 " in capsys.readouterr().out
 
 
 def test_a_framework_is_shown_as_json(capsys: pytest.CaptureFixture[str]) -> None:
