@@ -13,7 +13,7 @@ from git_pliny.errors import BusyError
 from git_pliny.git.repository import discover
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.events import render_time
-from git_pliny.store import leavings, listing, sessions
+from git_pliny.store import leavings, listing, pool, sessions
 from git_pliny.store.deletion import clear_local, delete, half_deleted
 
 Sessions = Annotated[
@@ -57,7 +57,7 @@ def prune_command(
     """Delete finished sessions that are older than a given age.
 
     Finished are those that completed or were archived; the age is the time since their last entry. Outputs, journals
-    and locks that sessions left which are gone are removed, too.
+    and locks that sessions left which are gone are removed, too, and worktrees of isolated agents that are not in use.
     """
     bench = open_workbench(here)
     age = bench.settings.session.prune_after if older_than is None else older_than
@@ -82,6 +82,7 @@ def prune_command(
             delete(bench.repository, half)
         for gone in leavings.gone_sessions(bench.repository):
             clear_local(bench.repository, gone)
+        pool.clear(bench.repository)
     if as_json:
         output.data_json([listed.id for listed in pruned])
     elif not pruned:

@@ -18,6 +18,7 @@ from git_pliny.model.plan import Agent, Phase
 from git_pliny.model.settings import ExecutionSettings, Isolation
 from git_pliny.runners.base import Attempt, Outcome, Runner, Running
 from git_pliny.runners.leftovers import Leftover
+from git_pliny.store.pool import owner
 
 
 def is_isolated(order: Order, phase: Phase, agent: Agent) -> bool:
@@ -29,11 +30,6 @@ def inclusions(settings: ExecutionSettings) -> tuple[Inclusion, ...]:
     """The ignored files that worktrees bring along."""
     copied = tuple(Inclusion(pattern=pattern) for pattern in settings.worktree_include)
     return copied + tuple(Inclusion(pattern=pattern, link=True) for pattern in settings.worktree_link)
-
-
-def owner(session: str, agent: str) -> str:
-    """Whose work stands in a worktree, for whoever finds it after a kill."""
-    return f"{session} {agent}"
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):

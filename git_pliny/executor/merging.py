@@ -11,7 +11,7 @@ import msgspec
 
 from git_pliny.errors import WouldOverwriteError
 from git_pliny.executor.desk import Desk
-from git_pliny.executor.isolation import Ground, IsolatedJob, inclusions, owner
+from git_pliny.executor.isolation import Ground, IsolatedJob, inclusions
 from git_pliny.git.merge import Conflict, ConflictKind, Merged, merge_trees
 from git_pliny.git.moving import finish_move, move_workspace
 from git_pliny.git.snapshot import Snapshot
@@ -22,6 +22,7 @@ from git_pliny.model.plan import Phase
 from git_pliny.model.visible import visible
 from git_pliny.store.checkpoints import CheckpointKind, Occasion, read_checkpoint
 from git_pliny.store.merges import Work, keep_merge
+from git_pliny.store.pool import owner
 from git_pliny.store.run import Taken
 
 _TRIES = 5

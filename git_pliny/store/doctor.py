@@ -23,8 +23,9 @@ from git_pliny.model.events import EventType
 from git_pliny.model.fold import fold
 from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus
+from git_pliny.model.visible import visible
 from git_pliny.runners import leftovers
-from git_pliny.store import audit, journal, leavings, locks, sessions
+from git_pliny.store import audit, journal, leavings, locks, pool, sessions
 from git_pliny.store.artifacts import Bounds, attempt_folders
 from git_pliny.store.deletion import TOMBSTONES, clear_local, delete, half_deleted
 from git_pliny.store.opening import resume
@@ -77,6 +78,24 @@ class Doctor:
         for session in self._sessions():
             if session not in half:
                 yield from self._session(session)
+        yield from self._worktrees()
+
+    def _worktrees(self) -> Iterator[Finding]:
+        needed = pool.is_needed(self._repository)
+        clear = partial(self._clear_pool)
+        for one in pool.idle(self._repository):
+            session, agent = pool.owned_by(one.owner)
+            if one.owner and needed(one.owner):
+                message = f"worktree {one.name} holds what agent {visible(agent)} had made when it was cut off"
+                yield Finding(Level.REMARK, message, f"git pliny session resume {session[:8]}")
+            elif one.owner:
+                message = f"worktree {one.name} holds what an agent of a session made that can't go on"
+                yield Finding(Level.REMARK, f"{message}: {one.root}", _FIX, clear)
+            elif one.broken:
+                yield Finding(Level.PROBLEM, f"worktree {one.name} is half made, or damaged", _FIX, clear)
+
+    def _clear_pool(self) -> None:
+        pool.clear(self._repository)
 
     def _sessions(self) -> list[str]:
         noted = (ref.name.removeprefix(sessions.NOTES) for ref in list_refs(self._repository, sessions.NOTES))
