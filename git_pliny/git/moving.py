@@ -25,8 +25,7 @@ import msgspec
 from git_pliny.errors import BusyError, StorageError, WouldOverwriteError
 from git_pliny.git.checkout import move_files, take_steps
 from git_pliny.git.guard import AGAIN
-from git_pliny.git.index import PLAIN, add_from_files, index_path, read_entries
-from git_pliny.git.process import git_error
+from git_pliny.git.index import PLAIN, add_from_files, read_entries
 from git_pliny.git.progress import look
 from git_pliny.git.repository import Repository
 from git_pliny.git.scratch import Scratch, scratch
@@ -38,8 +37,6 @@ from git_pliny.git.way import check_collisions, check_free, check_recorded, is_f
 WAIT_S = 60.0
 """How long an earlier move may take to end: filters may have to fetch what they write."""
 _PAUSE_S = 0.05
-_FATAL = 128
-"""What git exits with when it dies of its own accord."""
 _RESUME = "git pliny execute --resume   (what is there now is then recorded first)"
 
 
@@ -172,7 +169,7 @@ def _own_hints() -> Iterator[None]:
 
 
 def _shown(repository: Repository, changes: Sequence[Change], flags: Flags) -> tuple[Change, ...]:
-    hidden = _unseen(repository, [change.path_bytes for change in changes if change.kind == Kind.WRITE])
+    hidden = _unseen(repository, [change.path_bytes for change in changes if change.kind == Kind.WRITE], flags)
     if flags.skipped or flags.assumed:
         now = read_flags(repository)
         hidden |= now.skipped.keys() | now.assumed
@@ -181,17 +178,17 @@ def _shown(repository: Repository, changes: Sequence[Change], flags: Flags) -> t
     )
 
 
-def _unseen(repository: Repository, paths: Sequence[bytes]) -> set[bytes]:
-    """Those that are not in the index, and ignored, or in the place of a submodule of the index."""
-    listing, command = b"".join(b"%s\0" % path for path in paths), (*PLAIN, "check-ignore", "-z", "--stdin")
-    done = repository.git_process(*command, stdin=listing, accept=(0, 1, _FATAL))
-    if done.returncode != _FATAL:
-        return set(done.stdout.split(b"\0")[:-1])
-    nested = {entry.path for entry in read_entries(repository, index_path(repository)) if is_gitlink(entry)}
-    inside = {path for path in paths if not nested.isdisjoint(parents(path))}
-    if not inside:
-        raise git_error(done.args, done.returncode, done.stderr)
-    return inside | _unseen(repository, [path for path in paths if path not in inside])
+def _unseen(repository: Repository, paths: Sequence[bytes], flags: Flags) -> set[bytes]:
+    """Those in the place of a nested repository of the index, and those that are not in the index, and ignored."""
+    inside = {path for path in paths if not flags.nested.isdisjoint(parents(path))}
+    ignored = [path for path in paths if path not in inside]
+    # The index takes long to read; few files are named by the rules, and only they may be in it all the same.
+    for option in ("--no-index", "--index"):
+        if ignored:
+            listing = b"".join(b"%s\0" % path for path in ignored)
+            command = ("check-ignore", "-z", "--stdin", option)
+            ignored = repository.git(*PLAIN, *command, stdin=listing, accept=(0, 1)).split(b"\0")[:-1]
+    return inside.union(ignored)
 
 
 def _is_nested_still(repository: Repository, change: Change) -> bool:

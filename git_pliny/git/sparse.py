@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from git_pliny.git.index import PLAIN, Entry, set_entries, write_tree
+from git_pliny.git.index import GITLINK, PLAIN, Entry, set_entries, write_tree
 from git_pliny.git.repository import Repository
 from git_pliny.git.scratch import Scratch
 
@@ -17,6 +17,8 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     """Paths with the skip-worktree flag."""
     assumed: frozenset[bytes]
     """Paths with the assume-unchanged flag."""
+    nested: frozenset[bytes]
+    """Nested repositories."""
 
 
 def read_flags(repository: Repository) -> Flags:
@@ -27,6 +29,7 @@ def read_flags(repository: Repository) -> Flags:
         unmerged=frozenset(entry.path for tag, entry in marked if tag in b"Mm"),
         skipped={entry.path: entry for tag, entry in marked if tag in b"Ss"},
         assumed=frozenset(entry.path for tag, entry in marked if tag.islower()),
+        nested=frozenset(_entry(record).path for record in records if record[2:8] == GITLINK),
     )
 
 

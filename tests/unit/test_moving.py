@@ -236,6 +236,13 @@ def test_a_file_that_the_rules_ignore_is_written_and_not_among_those_shown(work:
     assert work.path("new.ign").read_text() == "x"
 
 
+def test_a_file_that_is_tracked_though_the_rules_ignore_it_is_among_those_shown(work: Work) -> None:
+    work.git("add", "-f", "x.ign")
+    assert [change.path for change in move(work, tree_with(work, capture(work.repository).tree, "100644 x x.ign"))] == [
+        "x.ign"
+    ]
+
+
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
 def test_a_file_that_git_is_told_not_to_look_at_is_written_and_not_among_those_shown(flag: str, work: Work) -> None:
     work.git("update-index", flag, "plain")
