@@ -4,9 +4,12 @@ import contextlib
 import os
 import shutil
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from git_pliny.errors import StorageError
+
+_PERMISSIONS = 0o777
 
 
 def clear(path: Path) -> None:
@@ -23,20 +26,28 @@ def clear(path: Path) -> None:
 
 def empty(folder: Path, *, keep: frozenset[str] = frozenset()) -> None:
     """Nothing is in `folder` afterwards but what `keep` names."""
-    open_up(folder)
-    for entry in [entry for entry in os.scandir(folder) if entry.name not in keep]:
-        clear(Path(entry.path))
+    for path in [path for path in folder.iterdir() if path.name not in keep]:
+        clear(path)
 
 
-def open_up(folder: Path) -> None:
-    """Let the owner look into every folder from here on, and change it."""
-    if is_closed(folder):
-        folder.chmod(stat.S_IMODE(folder.lstat().st_mode) | stat.S_IRWXU)
+def open_up(folder: Path, mode: int = stat.S_IRWXU) -> None:
+    """Give every folder from here on this mode, which lets the owner in."""
+    folder.chmod(mode)
     for parent, folders, _ in os.walk(folder):
         for name in folders:
-            path = Path(parent, name)
-            if is_closed(path):
-                path.chmod(stat.S_IMODE(path.lstat().st_mode) | stat.S_IRWXU)
+            path = os.path.join(parent, name)  # noqa: PTH118 - there may be thousands
+            if has_other_mode(path, mode):
+                os.chmod(path, mode)  # noqa: PTH101 - as above
+
+
+def special_files(folders: Iterable[bytes]) -> Iterator[bytes]:
+    """Pipes, sockets and devices in these folders themselves."""
+    for folder in folders:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                ordinary = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+                if not ordinary and not entry.is_symlink():
+                    yield entry.path
 
 
 def is_folder(path: Path) -> bool:
@@ -47,13 +58,13 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def is_closed(path: Path | bytes) -> bool:
-    """Whether a folder is there whose owner may not read, write or enter it."""
+def has_other_mode(path: str | bytes, mode: int) -> bool:
+    """Whether a folder is there whose mode is another one."""
     try:
-        mode = os.lstat(path).st_mode
+        there = os.lstat(path).st_mode
     except OSError:
         return False
-    return stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU
+    return stat.S_ISDIR(there) and there & _PERMISSIONS != mode & _PERMISSIONS
 
 
 def _unlink(path: Path) -> None:

@@ -17,10 +17,11 @@ import msgspec
 
 from git_pliny.errors import ConfigError, GitError, StorageError
 from git_pliny.git.clearing import clear, is_folder
-from git_pliny.git.index import PLAIN
+from git_pliny.git.index import PLAIN, set_entries, write_tree
 from git_pliny.git.member import Brought, Member
 from git_pliny.git.refill import is_real
 from git_pliny.git.repository import Repository
+from git_pliny.git.scratch import scratch
 from git_pliny.model.inclusion import Inclusion, problem
 
 _TICK_S = 0.02
@@ -133,6 +134,27 @@ class Bringing(msgspec.Struct, frozen=True, kw_only=True):
         source = _fingerprint(_at(self.member.owner.root, one.path), before_ns=begun_ns)
         copy = _fingerprint(_at(self.member.root, one.path), before_ns=ended_ns)
         return msgspec.structs.replace(one, source=source, copy=copy) if source and copy else one
+
+
+def of_tree(repository: Repository, tree: str, paths: Sequence[bytes]) -> frozenset[bytes]:
+    """Those of the paths that the tree has."""
+    if not paths:
+        return frozenset()
+    listing = repository.git("ls-tree", "-z", "--name-only", "--full-tree", tree, "--", *map(os.fsdecode, paths))
+    return frozenset(paths) & frozenset(listing.split(b"\0"))
+
+
+def without(repository: Repository, tree: str, paths: Sequence[bytes]) -> str:
+    """The tree less these paths and all below them."""
+    there = of_tree(repository, tree, paths)
+    if not there:
+        return tree
+    named = map(os.fsdecode, sorted(there))
+    listing = repository.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", tree, "--", *named)
+    with scratch(repository) as own:
+        repository.git(*PLAIN, "read-tree", tree, index=own / "index")
+        set_entries(repository, own / "index", (), drop=listing.split(b"\0")[:-1])
+        return write_tree(repository, own / "index")
 
 
 def _matches(root: Path, pattern: str) -> Iterator[bytes]:

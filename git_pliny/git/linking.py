@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from git_pliny.errors import GitError
-from git_pliny.git.clearing import clear, empty, is_closed, is_folder, open_up
+from git_pliny.git.clearing import clear, empty, is_folder, open_up
 from git_pliny.git.member import Member
 from git_pliny.git.repository import Repository
 from git_pliny.git.scratch import scratch
@@ -26,8 +26,8 @@ def link(member: Member, *, commit: str, config: bytes | None) -> None:
     if not is_folder(member.root):
         clear(member.root)
         member.root.mkdir(parents=True)
-    if is_closed(member.root):
-        open_up(member.root)
+    if not os.access(member.root, os.R_OK | os.W_OK | os.X_OK):
+        open_up(member.root, member.folder_mode)
     _write(member.root / ".git", member.pointer)
     if not is_folder(member.admin):
         _make(member, commit)
@@ -40,6 +40,8 @@ def link(member: Member, *, commit: str, config: bytes | None) -> None:
 
 def tidy(member: Member, *, commit: str) -> None:
     """The same for git's folder alone: HEAD leaves its branch, an operation in progress is over."""
+    if not os.access(member.admin, os.R_OK | os.W_OK | os.X_OK):
+        open_up(member.admin, member.folder_mode)
     empty(member.admin, keep=_KEPT)
     for name, content in _files(member, commit).items():
         _write(member.admin / name, content)

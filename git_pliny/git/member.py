@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import msgspec
 from git_pliny.errors import StorageError
 from git_pliny.git.repository import Repository
 
+_TRIES = 10
 _NAME = re.compile(r"pliny-[1-9][0-9]*")
 
 
@@ -37,9 +39,14 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """What was last put into a member."""
+    """What was last put into a member, and for whom."""
 
     tree: str | None = None
+    """None while that goes on."""
+    head: str | None = None
+    """The commit that HEAD was put on; None for the one that stands for none."""
+    owner: str = ""
+    """Whose work stands there while it is taken, and after a kill until it is kept."""
     rules: bytes = b""
     """Fingerprint of the settings by which git writes files."""
     settled: bool = False
@@ -84,6 +91,12 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
             for ending in (".index", ".index.lock", ".next", ".next.lock", ".state", ".state.new", ".admin")
         )
 
+    @property
+    def folder_mode(self) -> int:
+        """The mode of a new folder here, as that of a file tells which no agent touches."""
+        mode = stat.S_IMODE(self.lock.stat().st_mode)
+        return mode | (mode & 0o444) >> 2 | stat.S_IRWXU
+
     def state(self) -> State | None:
         """What was last put there; None where nothing tells."""
         try:
@@ -96,6 +109,11 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
         new = self._state.with_name(f"{self._state.name}.new")
         new.write_bytes(msgspec.msgpack.encode(state))
         new.replace(self._state)
+
+    def abandoned_by(self) -> str:
+        """Whoever took it and never gave it back, if that one gave a name, else ""; for a member that nobody holds."""
+        state = self.state()
+        return state.owner if state and state.taken else ""
 
     def is_anothers(self) -> bool:
         """Whether git's folder of that name belongs to a worktree that is not of the pool."""
@@ -158,17 +176,19 @@ def named_by(admin: Path) -> Path | None:
     return Path(os.fsdecode(text.removesuffix(b"\n"))) if text.strip() else None
 
 
-def hold(held: Member) -> int | None:
+def hold(one: Member) -> int | None:
     """A descriptor that holds the member's lock until it is closed; None where it is held, here or elsewhere."""
-    while True:
+    for _ in range(_TRIES):
         try:
-            held.lock.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(held.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            one.lock.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(one.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:  # the folder was empty, and another process removed it just then
+            continue
         except OSError as error:
-            raise StorageError(f"cannot open the lock {held.lock}: {error.strerror}") from error
+            raise StorageError(f"cannot open the lock {one.lock}: {error.strerror}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if held.lock.stat().st_ino == os.fstat(descriptor).st_ino:
+            if one.lock.stat().st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
         except BlockingIOError:
             os.close(descriptor)
@@ -177,16 +197,17 @@ def hold(held: Member) -> int | None:
             pass
         except OSError as error:
             os.close(descriptor)
-            raise StorageError(f"cannot lock {held.lock}: {error.strerror}") from error
+            raise StorageError(f"cannot lock {one.lock}: {error.strerror}") from error
         os.close(descriptor)
+    return None
 
 
 @contextlib.contextmanager
-def held(one: Member) -> Iterator[bool]:
-    """Hold a member for a block, if nobody else does."""
+def held(one: Member) -> Iterator[int | None]:
+    """Hold a member for a block: the descriptor that does; None where somebody else holds it."""
     descriptor = hold(one)
     try:
-        yield descriptor is not None
+        yield descriptor
     finally:
         if descriptor is not None:
             os.close(descriptor)
@@ -197,7 +218,7 @@ def is_held(one: Member) -> bool:
     if not one.lock.exists():
         return False
     with held(one) as mine:
-        return not mine
+        return mine is None
 
 
 def working_in(folder: Path) -> list[int] | None:

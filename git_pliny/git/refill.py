@@ -8,13 +8,13 @@ Where nothing can be relied on, all files go and are written again.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from git_pliny.errors import GitError, StorageError
-from git_pliny.git.clearing import clear, empty, is_closed, is_folder, open_up
+from git_pliny.git.clearing import clear, empty, has_other_mode, is_folder, open_up, special_files
 from git_pliny.git.index import GITLINK, PLAIN, Entry, set_entries
 from git_pliny.git.member import Member
 from git_pliny.git.repository import Repository
@@ -82,11 +82,11 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
         clear(self.member.index.with_name(f"{self.member.index.name}.lock"))
         if before is None:
             clear(self.member.index)
+            self._clear_special(())
             self._clean(keep)
             self.git("read-tree", "--reset", "-u", "--no-recurse-submodules", tree)
             return False
-        if self._has_closed_folders(before.layout):
-            open_up(self.member.root)
+        self._clear_special(before.layout.folders)
         self._clean(keep)
         self._empty_nested(before.layout)
         written = self._write_changed()
@@ -112,9 +112,17 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
             clear(there)
         new.replace(there)
 
-    def git(self, *arguments: str, stdin: bytes = b"") -> bytes:
+    def ignored(self, paths: Iterable[bytes]) -> frozenset[bytes]:
+        """Those of the paths that git would ignore if it did not know them."""
+        listing = b"".join(b"%s\0" % path for path in paths)
+        if not listing:
+            return frozenset()
+        found = self.git("check-ignore", "-z", "--no-index", "--stdin", stdin=listing, accept=(0, 1))
+        return frozenset(found.split(b"\0")[:-1])
+
+    def git(self, *arguments: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,)) -> bytes:
         return self.member.repository.git(
-            *_OPTIONS, *arguments, stdin=stdin, index=self.member.index, keep_open=[self.descriptor]
+            *_OPTIONS, *arguments, stdin=stdin, index=self.member.index, accept=accept, keep_open=[self.descriptor]
         )
 
     def _clean(self, keep: frozenset[bytes]) -> None:
@@ -122,7 +130,7 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
         try:
             self.git("clean", "-ffdxq", *spared)
         except (GitError, StorageError):
-            open_up(self.member.root)
+            open_up(self.member.root, self.member.folder_mode)
             self.git("clean", "-ffdxq", *spared)
 
     def _write_changed(self) -> bool:
@@ -132,9 +140,15 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
             self.git("checkout-index", "--force", "--index", "-z", "--stdin", stdin=changed)
         return bool(changed)
 
-    def _has_closed_folders(self, layout: Layout) -> bool:
-        root = os.fsencode(self.member.root)
-        return is_closed(root) or any(is_closed(b"%s/%s" % (root, path)) for path in layout.folders)
+    def _clear_special(self, known: Sequence[bytes]) -> None:
+        """What git does not see in the folders that it knows: modes, and pipes and sockets."""
+        root, mode = os.fsencode(self.member.root), self.member.folder_mode
+        folders = [root, *(b"%s/%s" % (root, path) for path in known)]
+        if any(has_other_mode(folder, mode) for folder in folders):
+            open_up(self.member.root, mode)
+        for path in special_files(folders):
+            if is_real(self.member.root, path[len(root) + 1 :]):
+                clear(Path(os.fsdecode(path)))
 
     def _empty_nested(self, layout: Layout) -> None:
         for path in layout.nested:

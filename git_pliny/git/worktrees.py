@@ -9,33 +9,28 @@ of processes, after a holder died.
 Not guaranteed: that a process which left the folder, and closed nothing, does not write there by an absolute path.
 """
 
-import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from functools import cached_property
 from itertools import count
-from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from git_pliny.errors import GitError, StorageError
 from git_pliny.git import inclusion
 from git_pliny.git.clearing import clear, is_folder
-from git_pliny.git.index import PLAIN, set_entries, write_tree
 from git_pliny.git.linking import is_sound, link, own_config, tidy
-from git_pliny.git.member import Brought, Member, State, held, hold, is_held, known_members, member, working_in
+from git_pliny.git.member import Brought, Member, State, hold, known_members, member, working_in
 from git_pliny.git.refill import Before, Layout, Refill, attributes_differ, read_layout, read_rules
 from git_pliny.git.repository import Head, Repository
-from git_pliny.git.scratch import scratch
 from git_pliny.git.snapshot import Snapshot, capture
-from git_pliny.git.treediff import compare_trees
+from git_pliny.git.treediff import compare_trees, is_gitlink
 from git_pliny.model.inclusion import Inclusion
 
 _NOBODY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "git-pliny"), ("EMAIL", "git-pliny@localhost"), ("DATE", "0 +0000"))
+    for what, value in (("NAME", "git-pliny"), ("EMAIL", "git-pliny@localhost"), ("DATE", "@0 +0000"))
 }
 """Whoever makes it, and whenever, the commit that stands for none is the same."""
 
@@ -50,13 +45,10 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
 class Worktree:
     """One member of the pool, held until it is released or the process ends."""
 
-    def __init__(
-        self, *, held_by: int, one: Member, base: Base, commit: str, config: bytes | None, state: State
-    ) -> None:
+    def __init__(self, *, held_by: int, one: Member, commit: str, config: bytes | None, state: State) -> None:
         self.repository: Repository = one.repository
         self._descriptor: int | None = held_by
         self._member = one
-        self._base = base
         self._commit = commit
         self._config = config
         self._state = state
@@ -73,11 +65,11 @@ class Worktree:
             self._mend()
         found = capture(repository)
         brought = [one.path for one in self._state.brought]
-        index_tree = found.index_tree and _without(repository, found.index_tree, brought)
-        none_yet = self._base.head is None and found.head.oid == self._commit
+        index_tree = found.index_tree and inclusion.without(repository, found.index_tree, brought)
+        none_yet = self._state.head is None and found.head.oid == self._commit
         return msgspec.structs.replace(
             found,
-            tree=_without(repository, found.tree, brought),
+            tree=inclusion.without(repository, found.tree, brought),
             index_tree=index_tree,
             head=Head(oid=None, ref=found.head.ref) if none_yet else found.head,
         )
@@ -90,10 +82,18 @@ class Worktree:
         try:
             if is_folder(self._member.admin):
                 tidy(self._member, commit=self._commit)
+                # A damaged one would stop every `git gc`.
+                clear(self._member.admin / "index")
             self._member.keep(msgspec.structs.replace(self._state, taken=False))
         except OSError as error:
             raise StorageError(f"cannot give back the worktree {self._member.root}: {error.strerror}") from error
         finally:
+            os.close(descriptor)
+
+    def leave(self) -> None:
+        """Let go of it as a kill would: what stands there stays, for `abandoned` to give."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
             os.close(descriptor)
 
     def _mend(self) -> None:
@@ -101,7 +101,8 @@ class Worktree:
         if self._descriptor is None:
             raise GitError(f"the worktree {self._member.root} was given back already")
         link(self._member, commit=self._commit, config=self._config)
-        _put_index(Refill(member=self._member, descriptor=self._descriptor), self._base, self._commit)
+        refill = Refill(member=self._member, descriptor=self._descriptor)
+        _put_index(refill, str(self._state.tree), self._commit)
 
 
 class Pool:
@@ -113,16 +114,19 @@ class Pool:
         self._inclusions = tuple(inclusions)
         self._layouts: dict[str, Layout] = {}
 
-    def take(self, base: Base) -> Worktree:
-        """A worktree that nobody else uses, with exactly what `base` says; made if there is none."""
+    def take(self, base: Base, *, owner: str = "") -> Worktree:
+        """A worktree that nobody else uses, with exactly what `base` says; made if there is none.
+
+        If the holder is killed, what stands there is left to `owner`: `abandoned` gives it.
+        """
         for number in count(1):
             one = member(self._repository, number)
             descriptor = hold(one)
             if descriptor is None:
                 continue
             try:
-                if _may_be_used(one):
-                    return self._prepare(one, descriptor, base)
+                if _may_be_used(one, owner):
+                    return self._prepare(one, descriptor, base, owner)
             except OSError as error:
                 os.close(descriptor)
                 raise StorageError(f"cannot prepare the worktree {one.root}: {error.strerror}") from error
@@ -132,12 +136,8 @@ class Pool:
             os.close(descriptor)
         raise AssertionError  # numbers do not end
 
-    def tidy(self) -> list[str]:
-        """Remove what kills left half-made or broken; the names."""
-        return [one.name for one in unused(self._repository) if one.broken and _remove(self._repository, one.name)]
-
-    def _prepare(self, one: Member, descriptor: int, base: Base) -> Worktree:
-        commit = base.head or self._no_commit
+    def _prepare(self, one: Member, descriptor: int, base: Base, owner: str) -> Worktree:
+        commit = base.head or _no_commit(self._repository)
         before, refill = one.state() or State(), Refill(member=one, descriptor=descriptor)
         link(one, commit=commit, config=self._config)
         wanted = inclusion.find(self._repository, self._inclusions) if self._inclusions else {}
@@ -146,24 +146,24 @@ class Pool:
         one.keep(State())
         settled = False
         try:
-            settled = refill.refill(base.tree, before=self._before(before, base), keep=frozenset(kept))
+            settled = refill.refill(base.tree, before=self._before(one, before, base), keep=frozenset(kept))
         except (GitError, StorageError):
             kept = {}
             refill.write_anew(base.tree)
-        _put_index(refill, base, commit)
+        _put_index(refill, base.tree, commit)
         bringing = inclusion.Bringing(member=one, descriptor=descriptor, kept=kept)
         brought = bringing.bring(wanted) if wanted else ()
-        state = State(tree=base.tree, rules=self._rules, settled=settled, brought=brought)
+        state = State(tree=base.tree, head=base.head, rules=self._rules, settled=settled, brought=brought, owner=owner)
         one.keep(state)
-        return Worktree(held_by=descriptor, one=one, base=base, commit=commit, config=self._config, state=state)
+        return Worktree(held_by=descriptor, one=one, commit=commit, config=self._config, state=state)
 
     def _kept(self, one: Member, base: Base, before: State, wanted: dict[bytes, bool]) -> dict[bytes, Brought]:
         kept = inclusion.unchanged(one, before.brought, wanted)
-        return {path: kept[path] for path in kept.keys() - _of_tree(self._repository, base.tree, list(kept))}
+        return {path: kept[path] for path in kept.keys() - inclusion.of_tree(self._repository, base.tree, list(kept))}
 
-    def _before(self, state: State, base: Base) -> Before | None:
+    def _before(self, one: Member, state: State, base: Base) -> Before | None:
         """None where all files have to be written again."""
-        if state.tree is None or state.rules != self._rules:
+        if state.tree is None or state.rules != self._rules or not one.index.is_file():
             return None
         try:
             if attributes_differ(self._repository, state.tree, base.tree):
@@ -185,103 +185,72 @@ class Pool:
     def _config(self) -> bytes | None:
         return own_config(self._repository)
 
-    @cached_property
-    def _no_commit(self) -> str:
-        """A commit of nothing, without parents, for agents to stand on where the user has none."""
-        empty = self._repository.git_again("mktree", stdin=b"").decode().strip()
-        made = self._repository.git("commit-tree", "-m", "no commit yet", empty, env=_NOBODY, durable=True)
-        return made.decode().strip()
+
+def abandoned(repository: Repository, owner: str) -> Generator[Snapshot, None, None]:
+    """What `owner` had made in worktrees whose holder was killed; each is given back once the next one is asked for.
+
+    End its processes before.
+    """
+    for one in known_members(repository):
+        if owner and one.abandoned_by() == owner:
+            yield from _abandoned(one, owner)
 
 
-class Unused(NamedTuple):
-    """A member of the pool that nobody uses."""
-
-    name: str
-    root: Path
-    broken: bool
-    """Half-made, or damaged; the next who takes it mends it."""
-
-
-def unused(repository: Repository) -> list[Unused]:
-    """What `remove_unused` would remove; nothing is changed."""
-    return [
-        Unused(name=one.name, root=one.root, broken=not one.is_complete())
-        for one in known_members(repository)
-        if not is_held(one) and not one.is_anothers() and not working_in(one.root)
-    ]
-
-
-def remove_unused(repository: Repository) -> list[str]:
-    """Remove every member that nobody uses, whole or not; their names."""
-    return [one.name for one in unused(repository) if _remove(repository, one.name)]
+def _abandoned(one: Member, owner: str) -> Generator[Snapshot, None, None]:
+    descriptor, state = hold(one), one.state()
+    if descriptor is None:
+        return
+    if state is None or one.abandoned_by() != owner:
+        os.close(descriptor)
+        return
+    commit, config = state.head or _no_commit(one.owner), own_config(one.owner)
+    worktree = Worktree(held_by=descriptor, one=one, commit=commit, config=config, state=state)
+    try:
+        if is_folder(one.root):
+            snapshot = worktree.capture()
+            if (snapshot.tree, snapshot.head.oid) != (state.tree, state.head):
+                yield snapshot
+        worktree.release()
+    finally:
+        worktree.leave()
 
 
-def _remove(repository: Repository, name: str) -> bool:
-    """False where somebody took it meanwhile."""
-    one = Member(owner=repository, name=name)
-    with held(one) as mine:
-        if not mine or one.is_anothers() or working_in(one.root):
-            return False
-        try:
-            for path in (one.root, one.admin, *one.own_files):
-                clear(path)
-            one.lock.unlink()
-            with contextlib.suppress(OSError):
-                one.root.parent.rmdir()
-        except OSError as error:
-            raise StorageError(f"cannot remove the worktree {one.root}: {error.strerror}") from error
-    return True
+def _no_commit(repository: Repository) -> str:
+    """A commit of nothing, without parents, for agents to stand on where the user has none."""
+    empty = repository.git_again("mktree", stdin=b"").decode().strip()
+    made = repository.git("commit-tree", "-m", "no commit yet", empty, env=_NOBODY, durable=True)
+    return made.decode().strip()
 
 
-def _may_be_used(one: Member) -> bool:
-    if one.is_anothers():
+def _may_be_used(one: Member, owner: str) -> bool:
+    """Not where somebody who was killed may come back for what is there, or what that one started still lives."""
+    if one.is_anothers() or one.abandoned_by() not in {"", owner}:
         return False
     working = working_in(one.root)
     if working is None:
         state = one.state()
-        return state is None or not state.taken
+        return state is None or not state.taken or bool(owner)
     return not working
 
 
-def _put_index(refill: Refill, base: Base, commit: str) -> None:
-    """HEAD's tree, and what the user added although it is ignored: nobody would see that it is there."""
-    repository = refill.member.repository
-    changes = compare_trees(repository, f"{commit}^{{tree}}", base.tree)
+def _put_index(refill: Refill, tree: str, commit: str) -> None:
+    """HEAD's tree, but for what git would not find in the files.
+
+    That is what the user added although it is ignored, and nested repositories, of which only an empty folder is there.
+    """
+    # Not in the worktree itself, where git would first read the index that is to be replaced.
+    changes = compare_trees(refill.member.owner, f"{commit}^{{tree}}", tree)
     added = frozenset(change.path_bytes for change in changes if change.old is None)
-    known = _ignored(repository, added)
-    old = [change.old for change in changes if change.old and not _are_in_the_way(change.old.path, known)]
+    nested = frozenset(change.path_bytes for change in changes if is_gitlink(change.new))
+    known = refill.ignored(added) | nested
+    old = [
+        change.old
+        for change in changes
+        if change.old and change.old.path not in known and not _are_in_the_way(change.old.path, known)
+    ]
     refill.put_index(old, drop=added - known)
 
 
 def _are_in_the_way(path: bytes, others: Iterable[bytes]) -> bool:
     """Whether one is a file where another is a folder."""
     return any(other.startswith(path + b"/") or path.startswith(other + b"/") for other in others)
-
-
-def _of_tree(repository: Repository, tree: str, paths: Sequence[bytes]) -> frozenset[bytes]:
-    """Those of the paths that the tree has."""
-    if not paths:
-        return frozenset()
-    listing = repository.git("ls-tree", "-z", "--name-only", "--full-tree", tree, "--", *map(os.fsdecode, paths))
-    return frozenset(paths) & frozenset(listing.split(b"\0"))
-
-
-def _without(repository: Repository, tree: str, paths: Sequence[bytes]) -> str:
-    """The tree less these paths and all below them."""
-    there = _of_tree(repository, tree, paths)
-    if not there:
-        return tree
-    named = map(os.fsdecode, sorted(there))
-    listing = repository.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", tree, "--", *named)
-    with scratch(repository) as own:
-        repository.git(*PLAIN, "read-tree", tree, index=own / "index")
-        set_entries(repository, own / "index", (), drop=listing.split(b"\0")[:-1])
-        return write_tree(repository, own / "index")
-
-
-def _ignored(repository: Repository, paths: Iterable[bytes]) -> frozenset[bytes]:
-    listing = b"".join(b"%s\0" % path for path in paths)
-    if not listing:
-        return frozenset()
-    answer = repository.git(*PLAIN, "check-ignore", "-z", "--no-index", "--stdin", stdin=listing, accept=(0, 1))
-    return frozenset(answer.split(b"\0")[:-1])
