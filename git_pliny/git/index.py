@@ -61,6 +61,11 @@ def index_path(repository: Repository) -> Path:
     return repository.git_dir / "index"
 
 
+def no_index(repository: Repository) -> Path:
+    """An index that is not there, for commands that read one and need none: a large one takes longer than the rest."""
+    return repository.local / "no-index"
+
+
 def copy_index(repository: Repository, to: Path) -> Identity | None:
     """Copy the user's index with its mtime, and say which one was copied; None (and no copy) where there is none."""
     try:

@@ -21,6 +21,7 @@ from git_pliny.git.index import PLAIN
 from git_pliny.git.labels import Names, label_word, relabel
 from git_pliny.git.repository import Repository
 from git_pliny.git.scratch import scratch
+from git_pliny.git.treediff import compare_trees
 
 _AUTHOR = "git-pliny <git-pliny> 0 +0000"
 _USAGE = "(exit 129)"
@@ -184,7 +185,7 @@ class _Sides(msgspec.Struct, frozen=True, kw_only=True):
     def check(self) -> None:
         """Raise GitError where a tree is missing; `git merge-tree` before 2.44 takes it for an empty one."""
         for side in (self.ours, self.theirs):
-            self.repository.git("diff-tree", "-r", "-z", "--no-renames", "--name-only", self.base, side)
+            compare_trees(self.repository, self.base, side)
 
     def merge(self) -> _Raw:
         base, ours, theirs = self._commits()

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from git_pliny.git.index import GITLINK, Entry
+from git_pliny.git.index import GITLINK, Entry, no_index
 from git_pliny.git.repository import Repository
 
 
@@ -50,7 +50,7 @@ def compare_trees(repository: Repository, old: str, new: str) -> tuple[Change, .
     if old == new:
         return ()
     arguments = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none")
-    fields = repository.git(*arguments, old, new).split(b"\0")
+    fields = repository.git(*arguments, old, new, index=no_index(repository)).split(b"\0")
     return tuple(_parse(header, path) for header, path in zip(fields[0:-1:2], fields[1::2], strict=True))
 
 
