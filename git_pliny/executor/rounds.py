@@ -26,7 +26,8 @@ def after_round(order: Order, state: Fold) -> NextRound:
     if rounds is None:
         return NextRound.DONE
     judges = order.plan.phases[[phase.name for phase in order.plan.phases].index(rounds.verdict)].agents
-    ends = [state.agents[name].ends for name in judges if state.agents[name].ends]
+    ends = [[ended for ended in state.agents[name].ends if ended.counts] for name in judges]
+    ends = [counting for counting in ends if counting]
     if not any(ended[-1].end.verdict == Verdict.AGAIN for ended in ends):
         return NextRound.DONE
     if order.options.iterations is not None:

@@ -90,6 +90,7 @@ def _plan_change(state: Fold, entry: Entry) -> None:
 def _round_begin(state: Fold, entry: Entry) -> None:
     if data := _payload(entry, payloads.RoundBegin):
         state.round = data.round
+        state.rounds.append((entry.ts, data.round))
         for name in state.agents:
             state.set_status(name, AgentStatus.PENDING)
 
@@ -197,21 +198,38 @@ def _rollback(state: Fold, entry: Entry) -> None:
     state.open_rollback = None
     state.rollbacks.append(data)
     state.status = data.status
+    round_begun = _back_to_round(state, data.commit)
     back, again = set(data.set_back), set(data.restored)
     for name, agent in state.agents.items():
-        agent.open_merge = None
-        _set_back(state, name, agent, back, again)
+        _set_back(state, name, agent, back, again, round_begun=round_begun)
+
+
+def _back_to_round(state: Fold, commit: str) -> str | None:
+    """Let the round be that in which a checkpoint was taken, and say when that began; None where there is but one."""
+    taken_at = next((known.taken_at for known in state.checkpoints.values() if known.commit == commit), None)
+    if taken_at is None or not state.rounds:
+        return None
+    begun, state.round = next((known for known in reversed(state.rounds) if known[0] <= taken_at), ("", 1))
+    return begun
 
 
 def _set_back(
-    state: Fold, name: str, agent: AgentState, back: set[payloads.AttemptKey], again: set[payloads.AttemptKey]
+    state: Fold,
+    name: str,
+    agent: AgentState,
+    back: set[payloads.AttemptKey],
+    again: set[payloads.AttemptKey],
+    *,
+    round_begun: str | None,
 ) -> None:
     if not any(ended.key in back or ended.key in again for ended in agent.ends):
         return
     for ended in agent.ends:
         ended.counts = (ended.counts or ended.key in again) and ended.key not in back
     undone = any(ended.key in again for ended in agent.ends)
-    last = agent.last_end() if undone else agent.ends[-1]
+    last = agent.last_end()
+    if not undone and (round_begun is None or last is None or last.ts < round_begun):
+        last = agent.ends[-1]
     state.set_status(name, last.end.status if last and last.counts else AgentStatus.ROLLED_BACK)
 
 

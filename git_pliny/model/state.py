@@ -93,6 +93,7 @@ class Fold:
         self.last_activity = ""
         self.current_phase: str | None = None
         self.round = 1
+        self.rounds: list[tuple[str, int]] = []
         self.retries = 0
         self.attempts = 0
         self.agents: dict[str, AgentState] = {}

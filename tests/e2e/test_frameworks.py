@@ -133,6 +133,32 @@ def test_care_goes_on_after_its_limit_and_after_a_failure_in_a_round(scratch: Sc
     assert (scratch.session()["status"], scratch.session()["round"]) == ("completed", 4)
 
 
+@pytest.mark.parametrize(
+    ("name", "done", "then"),
+    [
+        ("respond", CARE[:3], CARE * 3),
+        ("analyze.2", CARE + CARE[:2], CARE * 3),
+        ("evaluate.2", CARE * 2, CARE * 4),
+    ],
+)
+def test_a_rollback_goes_back_to_its_round_and_goes_on_from_there(
+    scratch: Scratch, name: str, done: list[str], then: list[str]
+) -> None:
+    """From then on the score is 7, which ends it after three rounds, or after the next where that improves."""
+    scratch.plan(care(f"[ ! -e level ] || {{ {says('again', '7')}; exit; }}; {says('again', 'n')}"))
+    scratch.pliny("execute", "--framework", "care")
+    assert log(scratch) == CARE * 5
+    scratch.pliny("rollback", name)
+    assert log(scratch) == done
+    session = scratch.session()
+    assert session["round"] == (len(done) + 3) // 4
+    assert sorted(session["completed_agents"]) == sorted(done[(session["round"] - 1) * 4 :])
+    scratch.write("level", "")
+    scratch.pliny("execute", "--resume")
+    assert log(scratch) == then
+    assert scratch.session()["round"] == len(then) // 4
+
+
 def test_a_framework_is_remembered_by_its_session_and_selects_from_a_plan_with_phases(scratch: Scratch) -> None:
     agents = {name: {"run": f"echo {name} >> log"} for name in [*RISE, "other"]}
     agents["execute"]["run"] = "[ -e go ] && echo execute >> log"

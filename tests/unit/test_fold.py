@@ -80,6 +80,36 @@ def test_undoing_a_rollback_lets_the_ends_count_again() -> None:
     assert session.status is SessionStatus.COMPLETED
 
 
+def test_a_rollback_goes_back_to_the_round_of_its_checkpoint_and_to_what_was_done_in_it() -> None:
+    def kept(name: str, oid: str) -> Event:
+        return event(EventType.CHECKPOINT, name=name, commit=oid * 40)
+
+    one = [start("a"), end("a"), kept("a", "a"), start("b"), end("b"), kept("b", "b")]
+    two = [
+        event(EventType.ROUND_BEGIN, round=2),
+        start("a", 2),
+        end("a", 2),
+        kept("a.2", "c"),
+        start("b", 2),
+        end("b", 2),
+    ]
+    keys = {name: [name[0], "aaaaaaaa", int(name[1])] for name in ("a2", "b1", "b2")}
+
+    def back(name: str, oid: str, *names: str) -> Event:
+        set_back = [keys[each] for each in names]
+        return event(EventType.ROLLBACK, name=name, commit=oid * 40, before="z", set_back=set_back)
+
+    def standing(state: Fold) -> tuple[int, list[str]]:
+        return state.round, state.session().completed_agents
+
+    assert standing(folded(PLAN, *one, *two, kept("z", "d"))) == (2, ["a", "b"])
+    assert standing(folded(PLAN, *one, *two, back("a.2", "c", "b2"))) == (2, ["a"])
+    assert standing(folded(PLAN, *one, *two, back("b", "b", "a2", "b2"))) == (1, ["a", "b"])
+    assert standing(folded(PLAN, *one, *two, back("a", "a", "a2", "b1", "b2"))) == (1, ["a"])
+    undo = event(EventType.ROLLBACK, name="z", commit="d" * 40, before="y", restored=[keys["b2"]], undo=True)
+    assert standing(folded(PLAN, *one, *two, kept("z", "d"), back("a.2", "c", "b2"), undo)) == (2, ["a", "b"])
+
+
 def test_an_attempt_after_a_rollback_counts() -> None:
     back = event(EventType.ROLLBACK, name="x", commit=OID, before="y", set_back=[["b", "aaaaaaaa", 1]])
     session = folded(PLAN, start("b"), end("b"), back, start("b", 2), end("b", 2)).session()
