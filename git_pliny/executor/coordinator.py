@@ -24,6 +24,11 @@ from git_pliny.model.session import AgentStatus, SessionStatus
 from git_pliny.model.settings import CheckpointWhen
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
 
+_INTERRUPTED = {
+    Interrupt.POLITE: "interrupted: the agents were asked to end",
+    Interrupt.AT_ONCE: "interrupted: the agents were ended at once",
+}
+
 
 class End(Enum):
     """How an execution ended."""
@@ -53,7 +58,7 @@ class Coordinator:
         """Run what is to be run, and record how the session stands then."""
         self._begin()
         ending = self._rounds()
-        if ending.end is End.INTERRUPTED and ending.reason != Interrupt.AT_ONCE.name:
+        if ending.end is End.INTERRUPTED and ending.reason != _INTERRUPTED[Interrupt.AT_ONCE]:
             self._desk.checkpoint(Occasion(name="interrupted", kind=CheckpointKind.INTERRUPTED))
         status = {End.COMPLETED: SessionStatus.COMPLETED, End.FAILED: SessionStatus.FAILED}
         data = {"status": status.get(ending.end, SessionStatus.PAUSED).value, "reason": ending.reason or None}
@@ -188,7 +193,7 @@ class Coordinator:
         loop = PhaseLoop(self._desk, phase, agents)
         loop.run()
         if loop.interrupted is not None:
-            return Ending(end=End.INTERRUPTED, reason=loop.interrupted.name)
+            return Ending(end=End.INTERRUPTED, reason=_INTERRUPTED[loop.interrupted])
         if loop.failed:
             self._block_later(phase, loop.failed)
             data = {"status": "failed", "failed": loop.failed}

@@ -187,6 +187,7 @@ def test_an_interrupt_before_a_phase_lets_none_of_it_start(scratch: Scratch) -> 
     with new_session(scratch) as run:
         ending = execute(scratch, run, plan, told=told, workers=workers)
         assert (ending.end, run.state.status) == (End.INTERRUPTED, SessionStatus.PAUSED)
+        assert told.heard[-1].data["reason"] == "interrupted: the agents were asked to end"
         assert list(run.state.checkpoints)[-1] == "interrupted"
         assert run.state.agents["b"].attempts == 0
     assert not (scratch.root / "b.txt").exists()
@@ -197,7 +198,7 @@ def test_an_interrupt_to_end_at_once_takes_no_time_for_a_checkpoint(scratch: Scr
     told = Told(lambda entry: entry.type == EventType.AGENT_START, lambda: workers.interrupt(Interrupt.AT_ONCE))
     with new_session(scratch) as run:
         ending = execute(scratch, run, plan_of({"a": "trap '' TERM; sleep 60"}), told=told, workers=workers)
-        assert ending == Ending(end=End.INTERRUPTED, reason="AT_ONCE")
+        assert ending == Ending(end=End.INTERRUPTED, reason="interrupted: the agents were ended at once")
         assert list(run.state.checkpoints) == ["start"]
         assert run.state.agents["a"].status is AgentStatus.PENDING
 
