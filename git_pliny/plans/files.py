@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from git_pliny.errors import ConfigError
-from git_pliny.plans.positions import LONGEST_FILE, Place, shortened
+from git_pliny.plans.positions import LONGEST_FILE, Place, shortened, suggestion
 
 LIMIT = 4 * 1024 * 1024
 """Bytes. Ten thousand agents, a line each, are less than one MiB."""
@@ -40,13 +40,22 @@ def _read_bytes(path: Path, name: str) -> bytes:
                 raise ConfigError(f"{shown} is not a regular file")
             data = file.read(LIMIT + 1)
     except FileNotFoundError as error:
-        raise ConfigError(f"{shown} does not exist") from error
+        raise ConfigError(f"{shown} does not exist{_near(path)}") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or "not a valid file name"
         raise ConfigError(f"{shown} can't be read: {reason}") from error
     if len(data) > LIMIT:
         raise ConfigError(f"{shown} is larger than {LIMIT >> 20} MiB, the most that is read as a plan")
     return data
+
+
+def _near(path: Path) -> str:
+    """The file beside it that was perhaps meant."""
+    try:
+        names = [file.name for file in path.parent.iterdir() if file.name != path.name and file.is_file()]
+    except OSError:
+        return ""
+    return suggestion(path.name, names)
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -152,3 +152,13 @@ def test_a_writer_that_never_lets_go_is_not_waited_for_for_ever(
     path = tmp_path / "m.json"
     with atomic.held(path), pytest.raises(BusyError, match="another process has kept"), atomic.held(path):
         pass
+
+
+def test_of_a_file_that_is_not_there_the_nearest_one_is_named(tmp_path: Path) -> None:
+    for name in ("release.yaml", "other.txt"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "relaese.yml").mkdir()
+    with pytest.raises(ConfigError, match=r"^relase\.yaml does not exist; did you mean `release\.yaml`\?$"):
+        read_text(tmp_path / "relase.yaml", "relase.yaml")
+    with pytest.raises(ConfigError, match=r"^elsewhere/release\.yaml does not exist$"):
+        read_text(tmp_path / "elsewhere" / "release.yaml", "elsewhere/release.yaml")
