@@ -12,6 +12,7 @@ from pathlib import Path
 BENCHES = (
     ("bench_agents.py", "--growth", "10000"),
     ("bench_checkpoint.py",),
+    ("bench_isolation.py",),
     ("bench_session_list.py",),
     ("bench_output.py",),
 )
