@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from git_pliny.git.repository import Repository
-from git_pliny.git.worktrees import Unused, remove_unused, unused
+from git_pliny.git.unused import Unused, remove_unused, unused
 from git_pliny.store import sessions
 
 
