@@ -23,6 +23,7 @@ from git_pliny.errors import StorageError
 from git_pliny.git.repository import Repository
 
 _TRIES = 10
+_PROCESSES = Path("/proc")
 _NAME = re.compile(r"pliny-[1-9][0-9]*")
 
 
@@ -202,6 +203,13 @@ def hold(one: Member) -> int | None:
     return None
 
 
+def let_go(descriptor: int) -> None:
+    """Give up a member's lock at once, though a child that is just being started may have the descriptor, too."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
+
+
 @contextlib.contextmanager
 def held(one: Member) -> Iterator[int | None]:
     """Hold a member for a block: the descriptor that does; None where somebody else holds it."""
@@ -210,7 +218,7 @@ def held(one: Member) -> Iterator[int | None]:
         yield descriptor
     finally:
         if descriptor is not None:
-            os.close(descriptor)
+            let_go(descriptor)
 
 
 def is_held(one: Member) -> bool:
@@ -221,14 +229,14 @@ def is_held(one: Member) -> bool:
         return mine is None
 
 
-def working_in(folder: Path) -> list[int] | None:
+def working_in(folder: Path, *, processes: Path = _PROCESSES) -> list[int] | None:
     """The processes whose current directory is in `folder`; None where the system does not tell."""
-    if not Path("/proc/self/cwd").exists():
+    if not (processes / "self" / "cwd").exists():
         return None
     inside, found = os.fsencode(folder.resolve()), []
-    for name in filter(bytes.isdigit, os.listdir(b"/proc")):  # noqa: PTH208 - thousands of them, at every take
+    for name in filter(bytes.isdigit, os.listdir(os.fsencode(processes))):  # noqa: PTH208 - thousands of them, at every take
         with contextlib.suppress(OSError):
-            place = os.readlink(b"/proc/%s/cwd" % name)  # noqa: PTH115 - as above
+            place = os.readlink(b"%s/%s/cwd" % (os.fsencode(processes), name))  # noqa: PTH115 - as above
             if place == inside or place.startswith(inside + b"/"):
                 found.append(int(name))
     return found

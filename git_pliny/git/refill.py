@@ -8,8 +8,11 @@ Where nothing can be relied on, all files go and are written again.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
+from threading import Thread
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +21,8 @@ from git_pliny.git.clearing import clear, empty, has_other_mode, is_folder, open
 from git_pliny.git.index import GITLINK, PLAIN, Entry, set_entries
 from git_pliny.git.member import Member
 from git_pliny.git.repository import Repository
+
+_T = TypeVar("_T")
 
 _OPTIONS = (
     *PLAIN,
@@ -82,19 +87,28 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
         clear(self.member.index.with_name(f"{self.member.index.name}.lock"))
         if before is None:
             clear(self.member.index)
+            self._open_up(())
             self._clear_special(())
             self._clean(keep)
             self.git("read-tree", "--reset", "-u", "--no-recurse-submodules", tree)
             return False
-        self._clear_special(before.layout.folders)
-        self._clean(keep)
+        self._open_up(before.layout.folders)
+        looking = _beside(self._look)
+        try:
+            self._clear_special(before.layout.folders)
+            self._clean(keep)
+        finally:
+            looked = looking()
         self._empty_nested(before.layout)
-        written = self._write_changed()
+        # What could not be looked at may have been behind something that is gone now.
+        changed = (self._look() if looked.stderr else looked).stdout
+        if changed:
+            self.git("checkout-index", "--force", "--index", "-z", "--stdin", stdin=changed)
         if before.tree != tree:
             self.git("read-tree", "-m", "-u", "--no-recurse-submodules", before.tree, tree)
-        elif not (written or before.settled):
+        elif not (changed or before.settled):
             self.git("update-index", "--force-write-index")
-        return not written and before.tree == tree
+        return not changed and before.tree == tree
 
     def write_anew(self, tree: str) -> None:
         """The same when that failed: first empty the folder."""
@@ -133,22 +147,25 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
             open_up(self.member.root, self.member.folder_mode)
             self.git("clean", "-ffdxq", *spared)
 
-    def _write_changed(self) -> bool:
-        """Write again what git finds to differ by its stat, be it only in its mode."""
-        changed = self.git("diff-files", "--name-only", "-z", "--no-renames", "--ignore-submodules=all")
-        if changed:
-            self.git("checkout-index", "--force", "--index", "-z", "--stdin", stdin=changed)
-        return bool(changed)
+    def _look(self) -> CompletedProcess[bytes]:
+        """The paths that git finds to differ by their stat, be it only in their mode."""
+        command = ("diff-files", "--name-only", "-z", "--no-renames", "--ignore-submodules=all")
+        return self.member.repository.git_process(*_OPTIONS, *command, index=self.member.index)
+
+    def _open_up(self, known: Sequence[bytes]) -> None:
+        mode = self.member.folder_mode
+        if any(has_other_mode(folder, mode) for folder in self._folders(known)):
+            open_up(self.member.root, mode)
 
     def _clear_special(self, known: Sequence[bytes]) -> None:
-        """What git does not see in the folders that it knows: modes, and pipes and sockets."""
-        root, mode = os.fsencode(self.member.root), self.member.folder_mode
-        folders = [root, *(b"%s/%s" % (root, path) for path in known)]
-        if any(has_other_mode(folder, mode) for folder in folders):
-            open_up(self.member.root, mode)
-        for path in special_files(folders):
-            if is_real(self.member.root, path[len(root) + 1 :]):
+        """Pipes and sockets, which git does not see, in the folders that it knows."""
+        for path in special_files(self._folders(known)):
+            if is_real(self.member.root, path[len(os.fsencode(self.member.root)) + 1 :]):
                 clear(Path(os.fsdecode(path)))
+
+    def _folders(self, known: Sequence[bytes]) -> list[bytes]:
+        root = os.fsencode(self.member.root)
+        return [root, *(b"%s/%s" % (root, path) for path in known)]
 
     def _empty_nested(self, layout: Layout) -> None:
         for path in layout.nested:
@@ -158,6 +175,29 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
             elif not _is_blocked(self.member.root, path):
                 clear(folder)
                 folder.mkdir(parents=True)
+
+
+def _beside(work: Callable[[], _T]) -> Callable[[], _T]:
+    """Begin the work on another thread; what is returned waits for it. With a second processor it costs no time."""
+    answer: list[_T | BaseException] = []
+
+    def run() -> None:
+        try:
+            answer.append(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
+            answer.append(error)
+
+    thread = Thread(target=run)
+    thread.start()
+
+    def wait() -> _T:
+        thread.join()
+        found = answer[0]
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    return wait
 
 
 def is_real(root: Path, path: bytes) -> bool:

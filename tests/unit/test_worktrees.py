@@ -13,6 +13,7 @@ import pytest
 from snapshot_repos import KINDS, Work, _describe, _walk, new_work, without_privileges
 
 from git_pliny.errors import GitError, StorageError
+from git_pliny.git.member import working_in
 from git_pliny.git.snapshot import capture
 from git_pliny.git.unused import remove_unused, unused
 from git_pliny.git.worktrees import Base, Pool, Worktree, abandoned
@@ -154,6 +155,7 @@ DAMAGES = {
     "folder for file": "rm plain; mkdir plain; echo x >plain/x; git init -q plain/x.git",
     "link for folder": "mv dir moved; ln -s moved dir",
     "link out of the worktree": "cp -a dir ../../outside; rm -r dir; ln -s ../../outside dir",
+    "link to itself": "rm -r dir; ln -s dir dir",
     "modes": "chmod 0400 plain; chmod 0700 empty; chmod 0500 dir/deep/er; chmod 0500 dir",
     "closed folders": "mkdir shut; echo x >shut/x; chmod 0 shut; chmod 0 dir",
     "closed root": "chmod 0500 .",
@@ -584,6 +586,27 @@ def test_unused_worktrees_are_told_and_removed(work: Work) -> None:
     assert remove_unused(work.repository) == ["pliny-2"]
     assert not (work.repository.local / "worktrees").exists()
     assert work.git("worktree", "list").count(b"\n") == 1
+
+
+def test_nobody_is_found_at_work_where_the_system_does_not_tell(tmp_path: Path) -> None:
+    assert working_in(tmp_path, processes=tmp_path / "proc") is None
+    assert working_in(Path.cwd()) is not None
+
+
+def test_a_file_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "shut/file").touch()
+    (tmp_path / "shut").chmod(0o500)
+    code = (
+        "import sys; from pathlib import Path; from git_pliny.git.clearing import clear; from git_pliny.errors import *\n"
+        "try: clear(Path(sys.argv[1]) / 'shut/file')\nexcept StorageError as error: print(error.message, error.hint)\n"
+        "clear(Path(sys.argv[1]) / 'shut')"
+    )
+    command = [*without_privileges(), sys.executable, "-c", code, str(tmp_path)]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert f"cannot remove {tmp_path}/shut/file: Permission denied" in done.stdout
+    assert not (tmp_path / "shut").exists()
 
 
 BREAKS = {
