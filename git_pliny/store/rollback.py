@@ -155,7 +155,9 @@ def _data(state: Fold, done: Rollback, *, undo: bool) -> dict[str, Any]:
 
 
 def _status_after(state: Fold, done: Rollback) -> SessionStatus:
-    """Completed where everything is, as after an undo; else the session can go on."""
+    """Completed where everything is, as after an undo; else the session can go on. Files alone change nothing in it."""
+    if state.status in (SessionStatus.ARCHIVED, SessionStatus.PAUSED) and not done.set_back and not done.restored:
+        return state.status
     back = {key.agent for key in done.set_back} - {key.agent for key in done.restored}
     whole = bool(state.agents) and not back and all(_is_done(agent, done) for agent in state.agents.values())
     return SessionStatus.COMPLETED if whole else SessionStatus.PAUSED

@@ -79,6 +79,28 @@ def test_an_undo_that_brings_a_failed_agent_back_does_not_complete_the_session(s
         assert run.state.status is SessionStatus.PAUSED
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        Event(type=EventType.SESSION_ARCHIVE),
+        Event(type=EventType.SESSION_END, data={"status": "paused", "reason": "the limit of rounds is reached"}),
+    ],
+    ids=["archived", "paused"],
+)
+def test_a_rollback_that_sets_nothing_back_leaves_the_session_as_it_stands(scratch: Scratch, last: Event) -> None:
+    with new_session(scratch) as run:
+        run.append(plan_of("a"))
+        work(run, scratch, "a")
+        run.append(last)
+        before = run.state.status
+        scratch.write("later.txt", "later")
+        rollback.roll_back(run, rollback.find_checkpoint(run, "cp-a"), keep_head=False)
+        assert run.state.status is before
+        rollback.roll_back(run, rollback.last_rollback(run.state), keep_head=False, undo=True)
+        assert run.state.status is before
+    assert names(scratch) == {"a.txt", "later.txt"}
+
+
 def test_before_and_after_find_checkpoints_around_agents_and_phases(scratch: Scratch) -> None:
     with new_session(scratch) as run:
         run.append(plan_of("a", "b"))
