@@ -11,9 +11,9 @@ import msgspec
 
 from git_pliny.errors import GitError, StorageError, WouldOverwriteError
 from git_pliny.git.guard import AGAIN
-from git_pliny.git.index import PLAIN, Entry, copy_index, index_path, set_entries, write_tree
+from git_pliny.git.index import PLAIN, Entry, copy_index, index_path, set_entries
 from git_pliny.git.repository import Repository
-from git_pliny.git.scratch import Scratch
+from git_pliny.git.scratch import Scratch, alternate
 from git_pliny.git.sparse import Flags, outside_patterns
 from git_pliny.git.treediff import Change, is_gitlink
 from git_pliny.git.way import differing_files, is_file, on_disk
@@ -101,10 +101,16 @@ def move_files(repository: Repository, own: Scratch, steps: Steps, *, keep_open:
 
 def _check_out(repository: Repository, own: Scratch, steps: Steps, keep_open: Sequence[int]) -> None:
     set_entries(repository, own / "wanted", [*steps.written, *steps.rules])
-    old, new = write_tree(repository, own / "files"), write_tree(repository, own / "wanted")
+    old, new = (_passing_tree(repository, own, own / name) for name in ("files", "wanted"))
     arguments = ("read-tree", "-m", "-u", "--no-sparse-checkout", "--no-recurse-submodules", old, new)
     try:
-        done = repository.git_process(*PLAIN, *arguments, index=own / "files", keep_open=[own.descriptor, *keep_open])
+        done = repository.git_process(
+            *PLAIN,
+            *arguments,
+            index=own / "files",
+            env=alternate(own / "objects"),
+            keep_open=[own.descriptor, *keep_open],
+        )
     except GitError as error:
         if any(words in error.message for words in _LATE_REFUSALS):
             raise WouldOverwriteError(error.message, hint=AGAIN) from error
@@ -113,6 +119,14 @@ def _check_out(repository: Repository, own: Scratch, steps: Steps, keep_open: Se
         if change.new is None and is_file(on_disk(repository, change.path_bytes)):
             words = done.stderr.decode("utf-8", "replace").strip()
             raise StorageError(f"cannot remove {change.path}: {words}", hint="mend it, and run the same again")
+
+
+def _passing_tree(repository: Repository, own: Scratch, index: Path) -> str:
+    """The tree of a private index, for this checkout only: not synced, which may take longer than all the rest."""
+    objects = own / "objects"
+    objects.mkdir(exist_ok=True)
+    env = {"GIT_OBJECT_DIRECTORY": str(objects), **alternate(repository.common_dir / "objects")}
+    return repository.git(*PLAIN, "-c", "core.fsync=none", "write-tree", index=index, env=env).decode().strip()
 
 
 def _make_folder(path: Path) -> None:

@@ -29,14 +29,13 @@ def label_word(label: str) -> bytes:
 
 
 def relabel(
-    repository: Repository, *, ours: str, merged: str, unmerged: Mapping[bytes, Collection[bytes]], names: Names
+    repository: Repository, *, ours: str, merged: str, unmerged: Iterable[bytes], known: Collection[bytes], names: Names
 ) -> tuple[str, dict[bytes, bytes]]:
-    """The merged tree with labels in it, and how paths were renamed; `unmerged` has the blobs of the sides by path."""
+    """The merged tree with labels in it, and how paths were renamed; blobs that are `known` have no markers."""
     changed = {change.path_bytes: change.new for change in compare_trees(repository, ours, merged)}
     touched = [entry for path in unmerged if (entry := changed.get(path))]
     moved = _new_names(repository, merged, [entry.path for entry in touched], names.sides)
-    # A blob of one of the sides has no markers.
-    contents = _new_contents(repository, [entry for entry in touched if entry.oid not in unmerged[entry.path]], names)
+    contents = _new_contents(repository, [entry for entry in touched if entry.oid not in known], names)
     entries = [
         Entry(mode=entry.mode, oid=contents.get(entry.oid, entry.oid), path=moved.get(entry.path, entry.path))
         for entry in touched

@@ -11,6 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from git_pliny.errors import ConfigError, GitError
 from git_pliny.git.index import PLAIN
 from git_pliny.git.labels import Names, label_word, relabel
 from git_pliny.git.repository import Repository
-from git_pliny.git.scratch import scratch
-from git_pliny.git.treediff import compare_trees
+from git_pliny.git.scratch import alternate, scratch
+from git_pliny.git.treediff import Change, compare_trees
 
 _AUTHOR = "git-pliny <git-pliny> 0 +0000"
 _USAGE = "(exit 129)"
@@ -90,18 +91,22 @@ def merge_trees(
     if theirs == base:
         return Merged(tree=ours)
     sides = _Sides(repository=repository, base=base, ours=ours, theirs=theirs)
-    sides.check()
+    known = sides.read()
     raw = sides.merge()
-    if not raw.conflicted:
+    found = _conflicts(raw)
+    if not found:
         return Merged(tree=raw.tree)
     tree, moved = relabel(
         repository,
         ours=ours,
         merged=raw.tree,
-        unmerged={path: frozenset(stages.values()) for path, stages in raw.stages.items()},
+        unmerged=raw.marked,
+        known=known,
         names=sides.names(labels),
     )
-    conflicts = {Conflict(path=os.fsdecode(moved.get(path, path)), kind=kind) for path, kind in _conflicts(raw)}
+    conflicts = {
+        Conflict(path=os.fsdecode(moved.get(path, path)), kind=kind) for path, kinds in found.items() for kind in kinds
+    }
     return Merged(tree=tree, conflicts=tuple(sorted(conflicts)))
 
 
@@ -109,14 +114,20 @@ class _Raw(msgspec.Struct, frozen=True, kw_only=True):
     """What `git merge-tree -z` says."""
 
     tree: str
-    conflicted: bool = False
-    stages: Mapping[bytes, Mapping[bytes, bytes]] = {}
-    """For each path that is not merged, its blobs by stage: 1 is the base, 2 ours, 3 theirs."""
-    messages: tuple[tuple[bytes, tuple[bytes, ...]], ...] = ()
-    """Type and paths of each."""
+    clean: bool
+    """Git's own word for it, which is not to be trusted: see `_conflicts`."""
+    stages: Mapping[bytes, AbstractSet[bytes]]
+    """For each path that is not merged, where it is: 1 is the base, 2 ours, 3 theirs."""
+    conflicts: tuple[tuple[ConflictKind, tuple[bytes, ...]], ...]
+    """Kind and paths of each."""
+
+    @property
+    def marked(self) -> list[bytes]:
+        """Where markers may be."""
+        return list(dict.fromkeys([*self.stages, *(path for _, paths in self.conflicts for path in paths)]))
 
 
-def _parse(output: bytes, width: int) -> _Raw:
+def _parse(output: bytes, *, width: int, clean: bool) -> _Raw:
     """Read the tree, the entries of paths that are not merged, an empty field, and messages of four parts each.
 
     What a merge driver of the user's prints comes first; an oid has `width` digits.
@@ -125,34 +136,44 @@ def _parse(output: bytes, width: int) -> _Raw:
     tree = first[-width:].decode("ascii", "replace")
     if len(tree) != width:
         raise GitError("git merge-tree named no tree", hint="git --version")
-    if not fields:
-        return _Raw(tree=tree)
     rest = iter(fields)
-    stages: dict[bytes, dict[bytes, bytes]] = {}
-    for record in iter(rest.__next__, b""):
+    stages: dict[bytes, set[bytes]] = {}
+    for record in iter(lambda: next(rest, b""), b""):
         description, _, path = record.partition(b"\t")
-        _, oid, stage = description.split(b" ")
-        stages.setdefault(path, {})[stage] = oid
-    return _Raw(tree=tree, conflicted=True, stages=stages, messages=tuple(_messages(rest)))
+        stages.setdefault(path, set()).add(description[-1:])
+    return _Raw(tree=tree, clean=clean, stages=stages, conflicts=tuple(_messages(rest)))
 
 
-def _messages(fields: Iterator[bytes]) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
+def _messages(fields: Iterator[bytes]) -> Iterator[tuple[ConflictKind, tuple[bytes, ...]]]:
     for count in fields:
         paths = tuple(next(fields) for _ in range(int(count)))
-        yield next(fields), paths
+        kind = _kind(next(fields))
         next(fields)  # the same in words
+        if kind:
+            yield kind, paths
 
 
-def _conflicts(raw: _Raw) -> Iterator[tuple[bytes, ConflictKind]]:
+def _conflicts(raw: _Raw) -> dict[bytes, AbstractSet[ConflictKind]]:
+    """What conflicts by path.
+
+    Git may report a conflict, leave its markers in the file and call the merge clean all the same: where a file that
+    one side renamed and both edited meets one that the other side added (seen in 2.39).
+    """
     found: dict[bytes, set[ConflictKind]] = {path: set() for path in raw.stages}
-    for kind_words, paths in raw.messages:
-        if kind := _kind(kind_words):
-            for path in [path for path in paths if path in raw.stages] or paths[:1]:
-                found.setdefault(path, set()).add(kind)
-    if not found:
+    for kind, paths in raw.conflicts:
+        for path in _concerned(raw, kind, paths):
+            found.setdefault(path, set()).add(kind)
+    if not found and not raw.clean:
         raise GitError("git merge-tree found conflicts and named none", hint="git --version")
-    for path, kinds in found.items():
-        yield from ((path, kind) for kind in _told_once(kinds, frozenset(raw.stages.get(path, ()))))
+    return {path: _told_once(kinds, frozenset(raw.stages.get(path, ()))) for path, kinds in found.items()}
+
+
+def _concerned(raw: _Raw, kind: ConflictKind, paths: tuple[bytes, ...]) -> list[bytes]:
+    """Those that are not merged; of content, the others are former names of them."""
+    unmerged = [path for path in paths if path in raw.stages]
+    if unmerged or (raw.stages and kind in (ConflictKind.CONTENT, ConflictKind.BINARY)):
+        return unmerged
+    return list(paths[:1])
 
 
 def _kind(words: bytes) -> ConflictKind | None:
@@ -182,26 +203,32 @@ class _Sides(msgspec.Struct, frozen=True, kw_only=True):
         base, *sides = (oid.encode() for oid, _ in self._commits())
         return Names(base=base, sides=dict(zip(sides, map(label_word, labels), strict=True)))
 
-    def check(self) -> None:
-        """Raise GitError where a tree is missing; `git merge-tree` before 2.44 takes it for an empty one."""
-        for side in (self.ours, self.theirs):
-            compare_trees(self.repository, self.base, side)
+    def read(self) -> frozenset[bytes]:
+        """The blobs that the sides changed, before and after.
+
+        Raises GitError where a tree is missing; `git merge-tree` before 2.44 takes it for an empty one.
+        """
+        changes = [change for side in (self.ours, self.theirs) for change in self._changes(side)]
+        return frozenset(entry.oid for change in changes for entry in (change.old, change.new) if entry)
+
+    def _changes(self, side: str) -> tuple[Change, ...]:
+        return compare_trees(self.repository, self.base, side)
 
     def merge(self) -> _Raw:
         base, ours, theirs = self._commits()
         with scratch(self.repository) as own:
             for oid, content in (base, ours, theirs):
                 _write_loose(own / "objects", oid, content)
-            env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(own / "objects")}
-            command = (*PLAIN, "merge-tree", "--write-tree", "-z", ours[0], theirs[0])
+            command = (*PLAIN, "merge-tree", "--write-tree", "-z", "--messages", ours[0], theirs[0])
             try:
-                return _parse(self.repository.git_again(*command, accept=(0, 1), env=env), len(self.base))
+                done = self.repository.git_process_again(*command, accept=(0, 1), env=alternate(own / "objects"))
             except GitError as error:
                 if _USAGE in error.message:
                     raise ConfigError(
                         "this git can't merge without a work tree", hint="install git 2.38 or newer (git --version)"
                     ) from error
                 raise
+        return _parse(done.stdout, width=len(self.base), clean=done.returncode == 0)
 
     def _commits(self) -> tuple[tuple[str, bytes], ...]:
         base = self._commit(self.base)
@@ -219,8 +246,3 @@ def _write_loose(folder: Path, oid: str, content: bytes) -> None:
     file = folder / oid[:2] / oid[2:]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(zlib.compress(content, 1))
-
-
-def _quoted(path: Path) -> str:
-    """For a variable that holds paths with colons between them."""
-    return '"{}"'.format(str(path).replace("\\", "\\\\").replace('"', '\\"'))

@@ -68,10 +68,21 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
         env: Mapping[str, str] | None = None,
     ) -> bytes:
         """The same for a command that writes objects: synced, and run again where some of them were lost."""
+        return self.git_process_again(*arguments, stdin=stdin, index=index, accept=accept, env=env).stdout
+
+    def git_process_again(
+        self,
+        *arguments: str | Path,
+        stdin: bytes | None = None,
+        index: Path | None = None,
+        accept: Sequence[int] = (0,),
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """The same, with exit status and standard error."""
         for _ in range(_TRIES - 1):
             with contextlib.suppress(ObjectsLostError):
-                return self.git(*arguments, stdin=stdin, index=index, accept=accept, durable=True, env=env)
-        return self.git(*arguments, stdin=stdin, index=index, accept=accept, durable=True, env=env)
+                return self.git_process(*arguments, stdin=stdin, index=index, accept=accept, durable=True, env=env)
+        return self.git_process(*arguments, stdin=stdin, index=index, accept=accept, durable=True, env=env)
 
     def git_process(
         self,

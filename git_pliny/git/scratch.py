@@ -49,6 +49,12 @@ def scratch(repository: Repository) -> Iterator[Scratch]:
         os.close(held)
 
 
+def alternate(objects: Path) -> dict[str, str]:
+    """The environment in which git also finds the objects of this folder."""
+    quoted = str(objects).replace("\\", "\\\\").replace('"', '\\"')
+    return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"'}
+
+
 @contextlib.contextmanager
 def abandoned(repository: Repository) -> Iterator[list[Path]]:
     """The folders that dead processes left, held meanwhile, and removed at the end unless an error is raised."""

@@ -114,6 +114,16 @@ CONFLICTS: dict[str, tuple[Edit, Edit, set[tuple[str, ConflictKind]]]] = {
         in_turn(write("text", lines((4, "theirs"))), write("new", "added\n")),
         {("new", ConflictKind.RENAME_ADD)},
     ),
+    "rename/rename of a file that was edited, too": (
+        in_turn(write("text", lines((4, "ours"))), rename("text", "a")),
+        in_turn(write("text", lines((4, "theirs"))), rename("text", "b")),
+        {(path, ConflictKind.RENAME_RENAME) for path in ("a", "b", "text")},
+    ),
+    "binary under a new name": (
+        write("binary", b"\0" * 98 + b"o"),
+        in_turn(write("binary", b"\0" * 98 + b"t"), rename("binary", "moved")),
+        {("moved", ConflictKind.BINARY)},
+    ),
     "file/directory": (
         write("new", "ours\n"),
         write("new/in", "theirs\n"),
@@ -152,6 +162,16 @@ def test_what_git_does_not_merge_is_named_with_its_kind_and_marked_as_git_does(c
     assert {conflict.path for conflict in merged.conflicts} == unmerged
     assert list(merged.conflicts) == sorted(merged.conflicts)
     assert merged.tree == tree
+
+
+def test_a_conflict_that_git_reports_and_calls_clean_is_one(work: Work) -> None:
+    ours = in_turn(rename("text", "new"), write("new", lines((0, "ours"))))
+    theirs = in_turn(write("text", lines((0, "theirs"))), write("new", lines()))
+    sides = make_sides(work, ours, theirs)
+    merged = sides.merge()
+    assert merged.conflicts == (Conflict(path="new", kind=ConflictKind.RENAME_ADD),)
+    assert "HEAD:new\n" in show(work, merged.tree, "new")
+    assert merged.tree == sides.git_merge()[0]
 
 
 @pytest.mark.parametrize("path", [b"plain", b"a b\n\xff"])
