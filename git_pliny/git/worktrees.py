@@ -20,7 +20,7 @@ from git_pliny.errors import GitError, StorageError
 from git_pliny.git import inclusion
 from git_pliny.git.clearing import clear, is_folder
 from git_pliny.git.linking import is_sound, link, own_config, tidy
-from git_pliny.git.member import Brought, Member, State, hold, known_members, member, working_in
+from git_pliny.git.member import Brought, Member, State, hold, known_members, let_go, member, working_in
 from git_pliny.git.refill import Before, Layout, Refill, attributes_differ, read_layout, read_rules
 from git_pliny.git.repository import Head, Repository
 from git_pliny.git.snapshot import Snapshot, capture
@@ -88,7 +88,7 @@ class Worktree:
         except OSError as error:
             raise StorageError(f"cannot give back the worktree {self._member.root}: {error.strerror}") from error
         finally:
-            os.close(descriptor)
+            let_go(descriptor)
 
     def leave(self) -> None:
         """Let go of it as a kill would: what stands there stays, for `abandoned` to give."""
@@ -128,12 +128,12 @@ class Pool:
                 if _may_be_used(one, owner):
                     return self._prepare(one, descriptor, base, owner)
             except OSError as error:
-                os.close(descriptor)
+                let_go(descriptor)
                 raise StorageError(f"cannot prepare the worktree {one.root}: {error.strerror}") from error
             except BaseException:
-                os.close(descriptor)
+                let_go(descriptor)
                 raise
-            os.close(descriptor)
+            let_go(descriptor)
         raise AssertionError  # numbers do not end
 
     def _prepare(self, one: Member, descriptor: int, base: Base, owner: str) -> Worktree:
