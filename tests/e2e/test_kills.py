@@ -7,19 +7,20 @@ from pathlib import Path
 import pytest
 from kills import trials
 from kills.calls import points
-from kills.lab import Lab, can_trace
+from kills.lab import PLANS, Lab, can_trace
 
 SEED = 7
-CALLS = 7
-TIMES = 4
+CALLS = 5
+TIMES = 3
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the harness reads /proc")
 
 
 @linux
 @pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not trace here")
-def test_a_kill_at_any_system_call_loses_nothing(tmp_path: Path) -> None:
-    lab = Lab(tmp_path)
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_kill_at_any_system_call_loses_nothing(tmp_path: Path, plan: str) -> None:
+    lab = Lab(tmp_path, plan=plan)
     traces = tmp_path / "traces"
     calm = trials.undisturbed(lab, "traced", traces)
     found = list(points(traces))
@@ -34,8 +35,9 @@ def test_a_kill_at_any_system_call_loses_nothing(tmp_path: Path) -> None:
 
 
 @linux
-def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
-    lab = Lab(tmp_path)
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path, plan: str) -> None:
+    lab = Lab(tmp_path, plan=plan)
     calm = trials.undisturbed(lab, "calm")
     results = [trials.at_random(lab, SEED + number, calm, name=str(number)) for number in range(TIMES)]
     assert [(result.name, result.problems) for result in results if result.problems] == []

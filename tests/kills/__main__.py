@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kills import trials
 from kills.calls import Point, points
-from kills.lab import Lab, can_trace
+from kills.lab import PLANS, Lab, can_trace
 from kills.trials import Calm, Result
 
 
@@ -21,7 +21,7 @@ def main() -> int:
     deadline = time.monotonic() + asked.seconds if asked.seconds else None
     bad = tried = killed = 0
     with tempfile.TemporaryDirectory(prefix="kills-") as name:
-        lab = Lab(Path(name), asked.keep)
+        lab = Lab(Path(name), asked.keep, asked.plan)
         calm = trials.undisturbed(lab, "calm")
         for result in _results(asked, lab, calm, {line.split("\t")[0] for line in done}):
             tried, killed, bad = tried + 1, killed + result.killed, bad + bool(result.problems)
@@ -35,6 +35,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/kills/run", description=__doc__)
+    parser.add_argument("--plan", choices=PLANS, default=PLANS[0], help="where the agents work")
     parser.add_argument("--all", action="store_true", help="every system call, and 300 random times")
     parser.add_argument("--calls", metavar="TEXT", help="every system call whose name, as shown, contains TEXT")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="N system calls, chosen at random")

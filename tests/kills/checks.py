@@ -146,7 +146,8 @@ def age_locks(trial: Trial) -> None:
 
 def _locks(trial: Trial) -> list[Path]:
     git = trial.scratch.root / ".git"
-    return [path for path in git.rglob("*.lock") if git / "pliny" / "locks" not in path.parents]
+    ours = {git / "pliny" / "locks", git / "pliny" / "worktrees"}  # files that stay, and are locked by flock
+    return [path for path in git.rglob("*.lock") if ours.isdisjoint(path.parents)]
 
 
 def trail(trial: Trial) -> Iterator[str]:

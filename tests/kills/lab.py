@@ -29,6 +29,9 @@ STAGES = {
 }
 """The commands of a trial, in this order."""
 
+PLANS = ("shared", "isolated")
+"""The plans of trials: agents in the workspace, or some of them in worktrees of their own."""
+
 AGAIN = {"again": ("execute", "--resume", "--checkpoint", "agent")}
 """What follows a kill in the first stage."""
 
@@ -176,7 +179,7 @@ class Under:
 class Lab:
     """Makes trials, all equal, below one folder."""
 
-    def __init__(self, folder: Path, keep: Path | None = None) -> None:
+    def __init__(self, folder: Path, keep: Path | None = None, plan: str = PLANS[0]) -> None:
         self.folder = folder
         self.keep = keep
         """Where trials with a problem are kept."""
@@ -185,7 +188,8 @@ class Lab:
         template.mkdir(parents=True)
         made = Scratch(root=template, environ={**self._environ, **_DATES})
         made.git("init", "-q")
-        made.plan((HERE / "pliny.yaml").read_text())
+        made.plan((HERE / f"{plan}.yaml").read_text())
+        made.write("shared.txt", "".join(f"line {number}\n" for number in range(1, 10)))
         made.write(".gitignore", "ignored.txt\n")
         made.write("ignored.txt", "never touched\n")
         made.commit("first")
