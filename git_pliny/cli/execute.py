@@ -18,6 +18,7 @@ from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.manifests import ManifestWriter
 from git_pliny.cli.options import Json, SessionOption
 from git_pliny.cli.progress import Several, make_reporter
+from git_pliny.cli.repairs import say_repairs
 from git_pliny.cli.selection import check_needs, check_resolved, select_agents, select_reruns
 from git_pliny.cli.workbench import Workbench, open_workbench, settings_over, user_folder
 from git_pliny.errors import UsageError
@@ -51,7 +52,7 @@ Resume = Annotated[bool, option("--resume", help="Go on with the current session
 When = Annotated[CheckpointWhen | None, option("--checkpoint", help="When to take a checkpoint by itself.")]
 Parallel = Annotated[bool, option("--parallel", help="Run the agents of every phase at the same time.")]
 Sequential = Annotated[bool, option("--sequential", help="Run the agents of every phase one after another.")]
-Jobs = Annotated[int | None, option("--jobs", "-j", metavar="N", help="How many agents run at the same time.")]
+Jobs = Annotated[int | None, option("--jobs", "-j", metavar="N", min=1, help="How many agents run at the same time.")]
 Rerun = Annotated[
     list[str] | None,
     option(
@@ -295,8 +296,7 @@ def _session(here: Invocation, bench: Workbench, order: Order, asked: _Asked, st
         if not nested:
             make_current(repository, run.session)
         messages.note(f"session {run.session[:8]}: {run.state.name} (resumed)")
-        for repair in repairs:
-            messages.warning(f"repaired: {repair.data.get('kind', repair.type.value)}; see git pliny audit view")
+        say_repairs(repairs)
         if finished := rollback.finish_interrupted(run):
             messages.warning(f"an interrupted rollback to checkpoint {finished.checkpoint.name} was finished")
         yield run

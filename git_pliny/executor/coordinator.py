@@ -10,8 +10,8 @@ import msgspec
 
 from git_pliny.errors import BusyError
 from git_pliny.executor.desk import Desk
+from git_pliny.executor.finishing import finish_merges, keep_abandoned
 from git_pliny.executor.jobs import clear_leftovers
-from git_pliny.executor.merging import finish_merges, keep_abandoned
 from git_pliny.executor.phase import PhaseLoop
 from git_pliny.executor.rounds import NextRound, after_round
 from git_pliny.executor.workers import Interrupt

@@ -13,16 +13,15 @@ from git_pliny.errors import WouldOverwriteError
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.isolation import Ground, IsolatedJob, inclusions
 from git_pliny.git.merge import Conflict, ConflictKind, Merged, merge_trees
-from git_pliny.git.moving import finish_move, move_workspace
+from git_pliny.git.moving import move_workspace
 from git_pliny.git.snapshot import Snapshot
 from git_pliny.git.treediff import compare_trees
-from git_pliny.git.worktrees import Base, Pool, abandoned
+from git_pliny.git.worktrees import Base, Pool
 from git_pliny.model.events import EventType
 from git_pliny.model.plan import Phase
 from git_pliny.model.visible import visible
 from git_pliny.store.checkpoints import CheckpointKind, Occasion, read_checkpoint
 from git_pliny.store.merges import Work, keep_merge
-from git_pliny.store.pool import owner
 from git_pliny.store.run import Taken
 
 _TRIES = 5
@@ -187,8 +186,8 @@ class Merging:
             data={"before": current.tree, "after": tree, "commit": commit, "end": end},
         )
         self._desk.commit()
-        self._commit = commit
         shown = move_workspace(run.repository, current=current, tree=tree)
+        self._commit = commit
         whole = len(shown) == len(compare_trees(run.repository, current.tree, tree))
         # What a workspace can't show without its index (the commit of a nested repository) is no change of others.
         self._known = msgspec.structs.replace(current, tree=tree) if whole else run.take().snapshot
@@ -200,34 +199,6 @@ class Merging:
             EventType.REPAIR, agent=attempt.agent.name, phase=attempt.phase, attempt=attempt.number, data=data
         )
         self._desk.commit()
-
-
-def finish_merges(desk: Desk) -> None:
-    """Bring to their end the merges that a kill cut off: the files as the merge made them, the attempt as it ended."""
-    for name, agent in list(desk.run.state.agents.items()):
-        merge = agent.open_merge
-        if merge is None:
-            continue
-        desk.checkpoint(Occasion(name="interrupted", kind=CheckpointKind.INTERRUPTED))
-        finish_move(desk.run.repository, before=merge.before, after=merge.after)
-        desk.note(EventType.REPAIR, agent=name, phase=agent.phase, data={"kind": "merge-finished"})
-        desk.note(EventType.AGENT_END, agent=name, phase=agent.phase, attempt=agent.attempts, data=merge.end)
-        desk.commit()
-
-
-def keep_abandoned(desk: Desk, agent: str) -> None:
-    """Keep what an agent that a kill cut off had made so far in its worktree, as checkpoint `interrupted-<agent>`."""
-    state = desk.run.state.agents[agent]
-    for version in abandoned(desk.run.repository, owner(desk.run.session, agent)):
-        occasion = Occasion(
-            name=f"interrupted-{agent}",
-            kind=CheckpointKind.INTERRUPTED,
-            phase=state.phase,
-            agent=agent,
-            attempt=state.attempts,
-            aside=True,
-        )
-        desk.checkpoint(occasion, taken=Taken(desk.run.now(), version))
 
 
 def _change_words(paths: list[str], beside: list[str], checkpoint: str) -> str:

@@ -19,12 +19,15 @@ import msgspec
 from git_pliny.errors import GitError, StorageError
 from git_pliny.git import inclusion
 from git_pliny.git.clearing import clear, is_folder
+from git_pliny.git.index import PLAIN, add_from_files, write_tree
 from git_pliny.git.linking import is_sound, link, own_config, tidy
 from git_pliny.git.member import Brought, Member, State, hold, known_members, let_go, member, working_in
-from git_pliny.git.refill import Before, Layout, Refill, attributes_differ, read_layout, read_rules
+from git_pliny.git.refill import Before, Layout, Refill, attributes_differ, is_real, read_layout, read_rules
 from git_pliny.git.repository import Head, Repository
+from git_pliny.git.scratch import scratch
 from git_pliny.git.snapshot import Snapshot, capture
 from git_pliny.git.treediff import compare_trees, is_gitlink
+from git_pliny.git.way import is_file, on_disk
 from git_pliny.model.inclusion import Inclusion
 
 _NOBODY = {
@@ -69,10 +72,25 @@ class Worktree:
         none_yet = self._state.head is None and found.head.oid == self._commit
         return msgspec.structs.replace(
             found,
-            tree=inclusion.without(repository, found.tree, brought),
+            tree=self._with_hidden(inclusion.without(repository, found.tree, brought)),
             index_tree=index_tree,
             head=Head(oid=None, ref=found.head.ref) if none_yet else found.head,
         )
+
+    def _with_hidden(self, tree: str) -> str:
+        """The tree with the files of the base that are still there: that they are ignored by now removes none."""
+        repository, base = self.repository, self._state.tree
+        if base is None or tree == base:
+            return tree
+        gone = [change.new for change in compare_trees(repository, tree, base) if change.old is None and change.new]
+        there = [entry.path for entry in gone if not is_gitlink(entry) and is_real(repository.root, entry.path)]
+        there = [path for path in there if is_file(on_disk(repository, path))]
+        if not there:
+            return tree
+        with scratch(repository) as own:
+            repository.git(*PLAIN, "read-tree", tree, index=own / "hidden")
+            add_from_files(repository, own / "hidden", there)
+            return write_tree(repository, own / "hidden")
 
     def release(self) -> None:
         """Give it back. HEAD leaves the branch that the agent was on, so that it can be checked out elsewhere."""

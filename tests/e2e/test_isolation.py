@@ -349,3 +349,37 @@ def test_agents_in_the_workspace_and_isolated_ones_work_side_by_side(edited: Scr
     assert (edited.root / "here").exists()
     assert (edited.root / "there").exists()
     assert "left its worktree" not in done.stderr
+
+
+def test_a_new_ignore_rule_takes_nothing_from_the_user(edited: Scratch) -> None:
+    edited.write("draft", "mine\n")
+    edited.plan(isolated("            a: {run: \"echo draft >> .gitignore; echo kept >> file\"}\n"))
+    edited.pliny("execute")
+    assert (edited.root / "draft").read_text() == "mine\n"
+    assert "draft" in (edited.root / ".gitignore").read_text()
+
+
+def test_a_merge_that_a_kill_cut_off_is_finished_beside_what_the_user_did_since(edited: Scratch) -> None:
+    edited.write(".gitattributes", "slow filter=slow\n")
+    edited.commit("attributes")
+    edited.git("config", "filter.slow.clean", "cat")
+    edited.git("config", "filter.slow.smudge", "touch $OUT/moving; test -e $OUT/go || sleep 60; cat")
+    edited.plan(isolated("""            a: {run: "sed -i 's/line 1$/line 1 a/' file; echo x > slow; echo y > zz"}\n"""))
+    out = edited.root.parent / "out"
+    out.mkdir()
+    environ = {**edited.environ, "OUT": str(out)}
+    running = subprocess.Popen(["git-pliny", "execute"], cwd=edited.root, env=environ, stderr=subprocess.DEVNULL)
+    wait_for(out / "moving")
+    running.kill()
+    running.wait()
+    subprocess.run(["pkill", "-KILL", "-f", f"{out}/go"], check=False)
+    (out / "go").touch()
+    edited.write("file", (edited.root / "file").read_text().replace("line 10", "line 10 since"))
+    edited.pliny("execute", "--resume", env={"OUT": str(out)})
+    text = (edited.root / "file").read_text()
+    assert "line 1 a\n" in text
+    assert "line 10 since\n" in text
+    assert (edited.root / "zz").exists()
+    assert (edited.root / "slow").read_text() == "x\n"
+    assert edited.session()["agents"]["a"]["attempts"] == 1
+    edited.pliny("audit", "verify")
