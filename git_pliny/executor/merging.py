@@ -100,11 +100,11 @@ class Merging:
             aside=True,
             onto=job.ground.commit,
         )
-        return self._desk.checkpoint(occasion, taken=Taken(self._desk.run.now(), job.version)).name
+        return self._desk.checkpoint(occasion, taken=self._of_now(job.version)).name
 
     def checkpoint(self, occasion: Occasion) -> None:
         """A checkpoint of the workspace as the last merge left it, without what anybody does to it meanwhile."""
-        taken = Taken(self._desk.run.now(), self._known) if self._known else None
+        taken = self._of_now(self._known) if self._known else None
         self._commit = self._desk.checkpoint(occasion, taken=taken).commit
 
     def end(self) -> None:
@@ -114,8 +114,7 @@ class Merging:
 
     def _keep_workspace(self) -> Snapshot:
         """The workspace as a checkpoint holds it: the newest, or one made now."""
-        run = self._desk.run
-        taken = run.take()
+        run, taken = self._desk.run, self._take()
         newest = run.state.newest_of_workspace()
         if newest is None or read_checkpoint(run.reader, newest.commit).tree != taken.snapshot.tree:
             occasion = Occasion(
@@ -127,13 +126,22 @@ class Merging:
 
     def _look(self, *, ending: str | None) -> Taken:
         """The workspace as it is now; what others did to it since the last look is kept and told."""
-        taken = self._desk.run.take()
+        taken = self._take()
         assert self._known is not None  # noqa: S101 - a version exists, so an attempt began
         if taken.snapshot.tree != self._known.tree:
             self._tell_change(self._known.tree, taken, ending)
         self._known = taken.snapshot
         self._beside = {name for name in self._beside if name != ending} if ending else set()
         return taken
+
+    def _take(self) -> Taken:
+        """A snapshot of the workspace; ends that wait to be written are in it, and so come before it."""
+        self._desk.commit()
+        return self._desk.run.take()
+
+    def _of_now(self, snapshot: Snapshot) -> Taken:
+        self._desk.commit()
+        return Taken(self._desk.run.now(), snapshot)
 
     def _tell_change(self, before: str, taken: Taken, ending: str | None) -> None:
         paths = [change.path for change in compare_trees(self._desk.run.repository, before, taken.snapshot.tree)]

@@ -353,7 +353,7 @@ def test_agents_in_the_workspace_and_isolated_ones_work_side_by_side(edited: Scr
 
 def test_a_new_ignore_rule_takes_nothing_from_the_user(edited: Scratch) -> None:
     edited.write("draft", "mine\n")
-    edited.plan(isolated("            a: {run: \"echo draft >> .gitignore; echo kept >> file\"}\n"))
+    edited.plan(isolated('            a: {run: "echo draft >> .gitignore; echo kept >> file"}\n'))
     edited.pliny("execute")
     assert (edited.root / "draft").read_text() == "mine\n"
     assert "draft" in (edited.root / ".gitignore").read_text()
@@ -383,3 +383,14 @@ def test_a_merge_that_a_kill_cut_off_is_finished_beside_what_the_user_did_since(
     assert (edited.root / "slow").read_text() == "x\n"
     assert edited.session()["agents"]["a"]["attempts"] == 1
     edited.pliny("audit", "verify")
+
+
+def test_what_a_checkpoint_holds_is_not_set_back_by_a_rollback_to_it(edited: Scratch) -> None:
+    agents = "            a: {run: 'echo a > a'}\n            b: {run: 'sleep 0.3; echo b > b', needs: [a]}\n"
+    edited.plan(isolated(agents, execution=", checkpoint: agent"))
+    edited.pliny("execute")
+    edited.pliny("rollback", "a")
+    assert statuses(edited) == {"a": "completed", "b": "rolled-back"}
+    edited.pliny("execute", "--resume")
+    assert edited.session()["agents"]["a"]["attempts"] == 1
+    assert (edited.root / "b").exists()
