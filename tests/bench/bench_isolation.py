@@ -54,14 +54,15 @@ def execute(repo: Repository, agents: int, line: str, *, jobs: int) -> float:
 
 def one_agent(repo: Repository, turns: int) -> float:
     """A no-op agent, start-up of a session taken off, as a multiple of what it may cost by the half of the bound."""
-    pooled = repo.local / "worktrees" / "pliny-1"
+    place = repo.local / "bench-worktree"
+    run(repo, ["git", "worktree", "add", "-q", "--detach", str(place)])
     clean = ["git", "reset", "-q", "--hard"], ["git", "clean", "-q", "-fdx"]
     ratios = []
     for _ in range(turns + 1):
         few, more = (execute(repo, agents, "true", jobs=1) for agents in (FEW, MORE))
         ours = (more - few) / (MORE - FEW)
-        run(repo, *clean, cwd=pooled)  # so that git knows the files unchanged
-        reset = timed(lambda: run(repo, *clean, cwd=pooled))
+        run(repo, *clean, cwd=place)  # so that git knows the files unchanged
+        reset = timed(lambda: run(repo, *clean, cwd=place))
         checkpoint = timed(lambda: capture(repo))
         ratios.append(ours / (2 * reset + checkpoint))
     return statistics.median(ratios[1:])  # the first had no pool yet
