@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+import msgspec
+
 from git_pliny.cli import messages, output, render
 from git_pliny.cli.choosing import OUTER
 from git_pliny.cli.declare import argument, option
@@ -10,8 +12,9 @@ from git_pliny.cli.options import Json, SessionOption
 from git_pliny.cli.values import checkpoint_names
 from git_pliny.cli.workbench import open_workbench, open_workbench_anyway
 from git_pliny.errors import PlinyError
+from git_pliny.git.repository import Repository
 from git_pliny.git.snapshot import Snapshot
-from git_pliny.store import sessions
+from git_pliny.store import pool, sessions
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
 from git_pliny.store.opening import resume
 from git_pliny.store.run import Run
@@ -41,7 +44,7 @@ def create_command(here: Invocation, *, name: NewName, session: SessionOption = 
         )
     outer = here.environ.get(OUTER)
     found = sessions.resolve(bench.repository, session or outer)
-    occasion = _occasion(here, name, inside=found == outer)
+    occasion = _in_place(_occasion(here, name, inside=found == outer), bench.repository, found)
     with Run(bench.repository, found, clock=bench.clock, bounds=bench.bounds) as run:
         made, snapshot, _ = run.checkpoint(occasion)
     _warn(snapshot)
@@ -85,6 +88,14 @@ def _occasion(here: Invocation, name: str, *, inside: bool) -> Occasion:
         agent=here.environ.get("PLINY_AGENT") or None if inside else None,
         attempt=int(attempt) if attempt.isdecimal() and attempt.isascii() and len(attempt) <= _DIGITS else None,
     )
+
+
+def _in_place(occasion: Occasion, repository: Repository, session: str) -> Occasion:
+    """In the worktree of an isolated agent, what it has made so far, and not the workspace of the session."""
+    place = pool.seat(repository)
+    if place is None or place.session != session:
+        return occasion
+    return msgspec.structs.replace(occasion, aside=True, onto=place.onto)
 
 
 def _warn(snapshot: Snapshot) -> None:

@@ -122,7 +122,7 @@ class Coordinator:
         state = self._desk.run.state
         if self._desk.order.settings.execution.checkpoint is not CheckpointWhen.AGENT:
             return
-        newest = state.newest_checkpoint()
+        newest = state.newest_of_workspace()
         ends = [ended for ended in state.counting_ends().values() if ended.end.status is AgentStatus.COMPLETED]
         last = max(ends, key=lambda ended: ended.ts, default=None)
         if newest is not None and last is not None and last.ts > newest.taken_at:

@@ -92,7 +92,8 @@ class IsolatedJob(Job):
 
     def _ready_attempt(self) -> Attempt:
         assert self.ground is not None  # noqa: S101 - `start` came before
-        self._worktree = self._pool.take(self.ground.base, owner=owner(self.attempt.session, self.attempt.agent.name))
+        name = owner(self.attempt.session, self.attempt.agent.name)
+        self._worktree = self._pool.take(self.ground.base, owner=name, onto=self.ground.commit)
         self.attempt = msgspec.structs.replace(self.attempt, root=self._worktree.repository.root)
         return self.attempt
 

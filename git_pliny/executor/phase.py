@@ -199,6 +199,11 @@ class PhaseLoop:
         else:
             heappush(self._delayed, (self._desk.order.monotonic(), attempt.agent.name))
 
+    def _unresolved(self, name: str) -> dict[str, Any]:
+        """The conflicts that an agent was to resolve, and failed to."""
+        resolution = self._resolutions.get(name)
+        return Settled(conflicts=resolution.conflicts).data if resolution else {}
+
     def _lose(self, job: Job, data: dict[str, Any]) -> None:
         """An agent failed for good: say so, and what can't run now."""
         name = job.attempt.agent.name
@@ -220,7 +225,7 @@ class PhaseLoop:
                 job, conclusion, failure, policy.delay_s(retries, retry_after_s=failure.retry_after_s, rng=order.rng)
             )
             return
-        self._lose(job, self._end_data(job, conclusion))
+        self._lose(job, self._end_data(job, conclusion) | self._unresolved(name))
         if not self._keep_version(job, f"error-{name}", CheckpointKind.ERROR):
             self._checkpoint(job, f"error-{name}", CheckpointKind.ERROR)
 

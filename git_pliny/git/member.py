@@ -53,6 +53,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     settled: bool = False
     """Whether our index was written in a later moment than the files."""
     brought: tuple[Brought, ...] = ()
+    onto: str | None = None
+    """A commit that the owner's work stands on."""
     taken: bool = True
     """Not released since it was taken."""
 
@@ -154,6 +156,13 @@ def pool_folder(repository: Repository) -> Path:
 def member(repository: Repository, number: int) -> Member:
     """The member of that number, which need not be there yet."""
     return Member(owner=repository, name=f"pliny-{number}")
+
+
+def member_of(repository: Repository) -> Member | None:
+    """The member that a repository's worktree is; None where it is none of the pool."""
+    if repository.root.parent != pool_folder(repository) or not _NAME.fullmatch(repository.root.name):
+        return None
+    return Member(owner=repository, name=repository.root.name)
 
 
 def known_members(repository: Repository) -> list[Member]:

@@ -132,10 +132,11 @@ class Pool:
         self._inclusions = tuple(inclusions)
         self._layouts: dict[str, Layout] = {}
 
-    def take(self, base: Base, *, owner: str = "") -> Worktree:
+    def take(self, base: Base, *, owner: str = "", onto: str | None = None) -> Worktree:
         """A worktree that nobody else uses, with exactly what `base` says; made if there is none.
 
-        If the holder is killed, what stands there is left to `owner`: `abandoned` gives it.
+        If the holder is killed, what stands there is left to `owner`: `abandoned` gives it. `onto` is noted for
+        whoever keeps what stands there.
         """
         for number in count(1):
             one = member(self._repository, number)
@@ -144,7 +145,7 @@ class Pool:
                 continue
             try:
                 if _may_be_used(one, owner):
-                    return self._prepare(one, descriptor, base, owner)
+                    return self._prepare(one, descriptor, base, owner=owner, onto=onto)
             except OSError as error:
                 let_go(descriptor)
                 raise StorageError(f"cannot prepare the worktree {one.root}: {error.strerror}") from error
@@ -154,7 +155,7 @@ class Pool:
             let_go(descriptor)
         raise AssertionError  # numbers do not end
 
-    def _prepare(self, one: Member, descriptor: int, base: Base, owner: str) -> Worktree:
+    def _prepare(self, one: Member, descriptor: int, base: Base, *, owner: str, onto: str | None) -> Worktree:
         commit = base.head or _no_commit(self._repository)
         before, refill = one.state() or State(), Refill(member=one, descriptor=descriptor)
         link(one, commit=commit, config=self._config)
@@ -171,7 +172,15 @@ class Pool:
         _put_index(refill, base.tree, commit)
         bringing = inclusion.Bringing(member=one, descriptor=descriptor, kept=kept)
         brought = bringing.bring(wanted) if wanted else ()
-        state = State(tree=base.tree, head=base.head, rules=self._rules, settled=settled, brought=brought, owner=owner)
+        state = State(
+            tree=base.tree,
+            head=base.head,
+            rules=self._rules,
+            settled=settled,
+            brought=brought,
+            owner=owner,
+            onto=onto,
+        )
         one.keep(state)
         return Worktree(held_by=descriptor, one=one, commit=commit, config=self._config, state=state)
 

@@ -16,7 +16,7 @@ def checkpoint_before(state: Fold, lines: Sequence[Line], subject: str) -> Check
     It began with the first of the attempts that led to its last success: the checkpoint of an attempt that failed holds
     half of its work. After a rollback to before it, it begins anew.
     """
-    known = {checkpoint.commit: checkpoint for checkpoint in state.checkpoints.values()}
+    known = {checkpoint.commit: checkpoint for checkpoint in _of_workspace(state)}
     passed = _passed_before(lines, _is(EventType.AGENT_START, agent=subject), _is(EventType.AGENT_END, agent=subject))
     if passed is None:
         begins, ends = _is(EventType.PHASE_BEGIN, phase=subject), _is(EventType.PHASE_END, phase=subject)
@@ -30,8 +30,13 @@ def checkpoint_after(state: Fold, lines: Sequence[Line], subject: str) -> Checkp
     of_agent = [entry.ts for entry in ends if entry.agent == subject]
     of_phase = [entry.ts for entry in ends if entry.phase == subject]
     found = of_agent or of_phase
-    later = [checkpoint for checkpoint in state.checkpoints.values() if found and checkpoint.taken_at > found[-1]]
+    later = [checkpoint for checkpoint in _of_workspace(state) if found and checkpoint.taken_at > found[-1]]
     return min(later, key=lambda checkpoint: checkpoint.taken_at, default=None)
+
+
+def _of_workspace(state: Fold) -> list[CheckpointState]:
+    """Without those of what an agent made in a worktree of its own: the workspace never was like them."""
+    return [checkpoint for checkpoint in state.checkpoints.values() if not checkpoint.aside]
 
 
 def _passed_before(

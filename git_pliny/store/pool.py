@@ -1,7 +1,9 @@
 """The worktrees of isolated agents while none is at work in them: which are of use still, and which can go."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+from git_pliny.git.member import member_of
 from git_pliny.git.repository import Repository
 from git_pliny.git.unused import Unused, remove_unused, unused
 from git_pliny.store import sessions
@@ -10,6 +12,24 @@ from git_pliny.store import sessions
 def owner(session: str, agent: str) -> str:
     """Whose work stands in a worktree, for whoever finds it after a kill."""
     return f"{session} {agent}"
+
+
+class Seat(NamedTuple):
+    """What an agent at work in a worktree of the pool needs to know of it."""
+
+    session: str
+    agent: str
+    onto: str | None
+    """The commit that holds what it started from."""
+
+
+def seat(repository: Repository) -> Seat | None:
+    """Who works in this worktree; None where it is none of the pool, or nobody does."""
+    one = member_of(repository)
+    state = one.state() if one else None
+    if state is None or not state.taken or not state.owner:
+        return None
+    return Seat(*owned_by(state.owner), state.onto)
 
 
 def owned_by(text: str) -> tuple[str, str]:

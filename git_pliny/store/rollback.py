@@ -16,13 +16,14 @@ from git_pliny.git.restore import Restore, Target, apply_restore, check_restore,
 from git_pliny.git.snapshot import Snapshot, capture
 from git_pliny.model.events import Event, EventType
 from git_pliny.model.fold import AgentState, CheckpointState, Fold
+from git_pliny.model.names import encode
 from git_pliny.model.payloads import AttemptKey
 from git_pliny.model.session import SessionStatus
 from git_pliny.model.visible import visible
 from git_pliny.store import moments
 from git_pliny.store.checkpoints import CheckpointKind, Occasion, read_checkpoint
 from git_pliny.store.run import Run
-from git_pliny.store.sessions import load_lines
+from git_pliny.store.sessions import CHECKPOINTS, load_lines
 
 _HINT = "git pliny checkpoint list"
 _GIT_ENDS_S = 5.0
@@ -43,10 +44,13 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
 def find_checkpoint(run: Run, name: str) -> CheckpointState:
     """The checkpoint of that name; for `before-X`, `after-X` without one, the last before X began, the first after it.
 
-    X is an agent or a phase. NotFoundError where there is none.
+    X is an agent or a phase. NotFoundError where there is none, WouldOverwriteError for one that is none of the
+    workspace: what others made, and count as completed for, is not in it.
     """
     known = run.state.checkpoints.get(name)
     if known is not None:
+        if known.aside:
+            raise _never_there(run.session, name)
         return known
     side, _, subject = name.partition("-")
     if subject and side in ("before", "after"):
@@ -58,6 +62,14 @@ def find_checkpoint(run: Run, name: str) -> CheckpointState:
     near = get_close_matches(name, run.state.checkpoints, n=1)
     guess = f"; did you mean '{visible(near[0])}'?" if near else ""
     raise NotFoundError(f"the session has no checkpoint '{visible(name[:80])}'{guess}", hint=_HINT)
+
+
+def _never_there(session: str, name: str) -> WouldOverwriteError:
+    return WouldOverwriteError(
+        f"checkpoint '{visible(name[:80])}' holds what an agent made in a worktree of its own, and not the workspace",
+        hint=f"git restore --source={CHECKPOINTS}{session}/{encode(name)} -- PATHS"
+        "   (git pliny checkpoint diff shows them)",
+    )
 
 
 def plan_rollback(run: Run, checkpoint: CheckpointState, *, undo: bool = False) -> Rollback:
