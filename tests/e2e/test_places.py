@@ -5,67 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from places import PLACES, Make
 from scratch import Scratch
 from told import checkpoints
 
-Make = Callable[..., Scratch]
 PLAN = "agents: {a: {run: 'pwd > where.txt; echo made > made.txt'}}\n"
-
-
-def with_subdirectory(make: Make) -> tuple[Scratch, Path]:
-    scratch = make()
-    (scratch.root / "deep/down").mkdir(parents=True)
-    return scratch, scratch.root / "deep/down"
-
-
-def without_commit(make: Make) -> tuple[Scratch, Path]:
-    scratch = make(commit=False)
-    scratch.write("untracked.txt", "text\n")
-    return scratch, scratch.root
-
-
-def with_detached_head(make: Make) -> tuple[Scratch, Path]:
-    scratch = make()
-    scratch.commit("second")
-    scratch.git("checkout", "-q", "HEAD~1")
-    return scratch, scratch.root
-
-
-def with_sha256(make: Make) -> tuple[Scratch, Path]:
-    scratch = make("sha256", commit=False)
-    (scratch.root / ".git").rename(scratch.root.parent / "away")
-    scratch.git("init", "-q", "--object-format=sha256")
-    scratch.commit()
-    return scratch, scratch.root
-
-
-def with_an_odd_path(make: Make) -> tuple[Scratch, Path]:
-    scratch = make("it's a “répo”\n, with: all sorts")
-    return scratch, scratch.root
-
-
-def in_a_submodule(make: Make) -> tuple[Scratch, Path]:
-    inner, outer = make("inner"), make("outer")
-    outer.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.root), "sub")
-    outer.commit("add sub")
-    return replace(outer, root=outer.root / "sub"), outer.root / "sub"
-
-
-def in_a_linked_worktree(make: Make) -> tuple[Scratch, Path]:
-    scratch = make()
-    scratch.git("worktree", "add", "-q", "../linked", "-b", "other")
-    return replace(scratch, root=scratch.root.parent / "linked"), scratch.root.parent / "linked"
-
-
-PLACES = (
-    with_subdirectory,
-    without_commit,
-    with_detached_head,
-    with_sha256,
-    with_an_odd_path,
-    in_a_submodule,
-    in_a_linked_worktree,
-)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
