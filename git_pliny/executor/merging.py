@@ -5,6 +5,8 @@ files, record the end. A kill between any two leaves either the agent's version 
 that the next run finishes.
 """
 
+import os
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -12,7 +14,7 @@ import msgspec
 from git_pliny.errors import WouldOverwriteError
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.isolation import Ground, IsolatedJob, inclusions
-from git_pliny.git.merge import Conflict, ConflictKind, Merged, merge_trees
+from git_pliny.git.merge import Conflict, Merged, merge_trees
 from git_pliny.git.moving import move_workspace
 from git_pliny.git.snapshot import Snapshot
 from git_pliny.git.treediff import compare_trees
@@ -20,6 +22,7 @@ from git_pliny.git.worktrees import Base, Pool
 from git_pliny.model.events import EventType
 from git_pliny.model.plan import Phase
 from git_pliny.model.visible import visible
+from git_pliny.store import locks
 from git_pliny.store.checkpoints import CheckpointKind, Occasion, read_checkpoint
 from git_pliny.store.merges import Work, keep_merge
 from git_pliny.store.run import Taken
@@ -27,6 +30,15 @@ from git_pliny.store.run import Taken
 _TRIES = 5
 _RECORDED_PATHS = 100
 _SHOWN_PATHS = 5
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes that can't be made to the workspace: they conflict, or something that is not recorded is in their way."""
+
+    tree: str
+    """The merge, with conflict markers where there are conflicts."""
+    conflicts: tuple[Conflict, ...] = ()
+    obstacle: str = ""
 
 
 class Merging:
@@ -43,6 +55,8 @@ class Merging:
         """Isolated agents that ran since the workspace was last looked at."""
         self.is_shared = False
         """Whether agents of the phase work in the workspace itself: then its changes are no news."""
+        folder = sha256(os.fsencode(desk.run.repository.git_dir)).hexdigest()[:12]
+        self._turn = desk.run.repository.local / "locks" / f"merge-{folder}"
         self._pool = Pool(desk.run.repository, inclusions(desk.order.settings.execution))
 
     def pool(self) -> Pool:
@@ -64,27 +78,31 @@ class Merging:
             commit=self._commit,
         )
 
-    def take_in(self, job: IsolatedJob, end: dict[str, Any]) -> Merged | None:
-        """Make the attempt's changes to the workspace; where they conflict, the merge that shows it, and nothing moved.
+    def take_in(self, job: IsolatedJob, end: dict[str, Any]) -> Refused | None:
+        """Make the attempt's changes to the workspace; where that can't be done, why, and nothing has moved.
 
-        `end` is what its `agent_end` will say.
+        `end` is what its `agent_end` will say. One session at a time does this in a workspace.
         """
         if not job.has_changes:
             return None
-        stuck = ""
+        with locks.held(self._turn):
+            return self._take_in(job, end)
+
+    def _take_in(self, job: IsolatedJob, end: dict[str, Any]) -> Refused | None:
+        obstacle = ""
         for _ in range(_TRIES):
             taken = self._look(ending=job.attempt.agent.name)
             merged = self._merge(job, taken.snapshot)
             if merged.conflicts:
-                return merged
+                return Refused(tree=merged.tree, conflicts=merged.conflicts)
             try:
                 self._move(job, taken.snapshot, merged.tree, end)
-            except WouldOverwriteError as error:
-                stuck = error.message
-                self._abandon(job, stuck)
+            except WouldOverwriteError as error:  # edited just then: a look sees it; or not recorded at all
+                obstacle = error.message
+                self._abandon(job, obstacle)
             else:
                 return None
-        return Merged(tree=taken.snapshot.tree, conflicts=(Conflict(path=stuck, kind=ConflictKind.FILE_DIRECTORY),))
+        return Refused(tree=merged.tree, obstacle=obstacle)
 
     def keep_aside(self, job: IsolatedJob, name: str, kind: CheckpointKind) -> str | None:
         """Keep what the attempt made as a checkpoint beside those of the workspace; its name."""

@@ -8,7 +8,7 @@ import msgspec
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.isolation import Ground, IsolatedJob
 from git_pliny.executor.merging import Merging
-from git_pliny.git.merge import Conflict, Merged
+from git_pliny.git.merge import Conflict
 from git_pliny.git.worktrees import Base
 from git_pliny.model.failure import Failure
 from git_pliny.model.plan import Agent, Phase
@@ -47,11 +47,13 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     resolution: Resolution | None = None
     conflicts: tuple[Conflict, ...] = ()
+    obstacle: str = ""
 
     @property
     def data(self) -> dict[str, Any]:
         """What the trail says of it, beside the failure."""
-        return {"conflicts": [[visible(each.path), each.kind.value] for each in self.conflicts[:_RECORDED]]}
+        found = [[visible(each.path), each.kind.value] for each in self.conflicts[:_RECORDED]]
+        return {"conflicts": found + ([[visible(self.obstacle), "obstacle"]] if self.obstacle else [])}
 
 
 class Intake:
@@ -68,26 +70,33 @@ class Intake:
             return Settled(failure=_failure("its worktree can't be read", f"its changes can't be read: {job.spoiled}"))
         if resolution is not None and (left := self._marked(job, resolution)):
             return self._conflict(job, resolution.conflicts, f"conflict markers are left in {_listed(left)}")
-        merged = self._merging.take_in(job, end)
-        if merged is None:
+        refused = self._merging.take_in(job, end)
+        if refused is None:
             return Settled()
+        if refused.obstacle:
+            return self._obstacle(job, refused.obstacle)
         resolver = self._desk.order.plan.resolver(self._on_conflict(job.attempt.agent.name))
         number = resolution.round + 1 if resolution else 1
         if resolver is None or number > _MOST_ROUNDS:
-            words = [f"{visible(each.path)} ({each.kind})" for each in merged.conflicts]
-            return self._conflict(job, merged.conflicts, f"its changes conflict with the workspace: {_listed(words)}")
+            words = [f"{visible(each.path)} ({each.kind})" for each in refused.conflicts]
+            return self._conflict(job, refused.conflicts, f"its changes conflict with the workspace: {_listed(words)}")
         self._merging.keep_aside(job, f"conflict-{job.attempt.agent.name}", CheckpointKind.CONFLICT)
-        ground = self._ground(merged)
+        ground = self._ground(refused.tree)
         return Settled(
             failure=_failure("merge conflict", f"{resolver.name} is asked to resolve its conflicts"),
-            resolution=Resolution(resolver=resolver, ground=ground, conflicts=merged.conflicts, round=number),
-            conflicts=merged.conflicts,
+            resolution=Resolution(resolver=resolver, ground=ground, conflicts=refused.conflicts, round=number),
+            conflicts=refused.conflicts,
         )
 
-    def _ground(self, merged: Merged) -> Ground:
+    def _obstacle(self, job: IsolatedJob, words: str) -> Settled:
+        self._merging.keep_aside(job, f"conflict-{job.attempt.agent.name}", CheckpointKind.CONFLICT)
+        failure = _failure("something is in the way", f"its changes can't be written: {words}")
+        return Settled(failure=failure, obstacle=words)
+
+    def _ground(self, tree: str) -> Ground:
         """The merge with its conflict markers; what the resolver makes of it are changes to the workspace of now."""
         now = self._merging.ground()
-        return msgspec.structs.replace(now, base=Base(tree=merged.tree, head=now.base.head))
+        return msgspec.structs.replace(now, base=Base(tree=tree, head=now.base.head))
 
     def _conflict(self, job: IsolatedJob, conflicts: tuple[Conflict, ...], words: str) -> Settled:
         self._merging.keep_aside(job, f"conflict-{job.attempt.agent.name}", CheckpointKind.CONFLICT)
