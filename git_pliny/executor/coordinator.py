@@ -74,6 +74,8 @@ class Coordinator:
         cut_off = [name for name, agent in state.agents.items() if agent.status is AgentStatus.RUNNING]
         if cut_off:
             self._keep_interrupted(cut_off)
+        for name in [name for name, agent in state.agents.items() if agent.status is AgentStatus.FAILED]:
+            keep_abandoned(self._desk, name)
         if state.plan is not None:
             data = {"session": self._desk.run.session, "interrupted": cut_off}
             self._desk.note(EventType.SESSION_RESUME, data={key: value for key, value in data.items() if value})

@@ -1,10 +1,11 @@
 """Isolated attempts: each in a worktree of its own, on the phase's snapshot; what it made there is taken in at its end.
 
-The worktree is taken, read and given back by the thread that waits for the attempt: none of it holds up the others.
+The worktree is taken and read by the thread that waits for the attempt, which holds up nobody. It is given back once
+what stands there is recorded: until then a kill, or a full disk, leaves it to the next run.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
+from threading import Semaphore
 
 import msgspec
 
@@ -45,7 +46,10 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IsolatedJob(Job):
-    """A job whose attempt has a worktree of its own; `ground` is asked as it starts."""
+    """A job whose attempt has a worktree of its own; `ground` is asked as it starts.
+
+    There are as many `turns` as worktrees: who has none waits until another job is settled.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class IsolatedJob(Job):
         clear: Callable[[], list[Leftover]] | None,
         *,
         pool: Pool,
+        turns: Semaphore,
         ground: Callable[[], Ground],
     ) -> None:
         super().__init__(attempt, runner, clear)
@@ -63,6 +68,7 @@ class IsolatedJob(Job):
         self.spoiled: str | None = None
         """Why it can't be told."""
         self._pool = pool
+        self._turns = turns
         self._ask_ground = ground
         self._worktree: Worktree | None = None
 
@@ -80,20 +86,28 @@ class IsolatedJob(Job):
         return super().start()
 
     def work(self) -> Outcome:
-        try:
-            outcome = super().work()
-            self._read()
-        except BaseException:
-            with suppress(PlinyError):
-                self._give_back()
-            raise
-        self._give_back()
+        outcome = super().work()
+        self._read()
         return outcome
+
+    def settled(self, *, kept: bool) -> None:
+        if self._worktree is None:
+            return
+        if kept and self.spoiled is None:
+            self._worktree.release()
+        else:
+            self._worktree.leave()
+        self._turns.release()
 
     def _ready_attempt(self) -> Attempt:
         assert self.ground is not None  # noqa: S101 - `start` came before
         name = owner(self.attempt.session, self.attempt.agent.name)
-        self._worktree = self._pool.take(self.ground.base, owner=name, onto=self.ground.commit)
+        self._turns.acquire()
+        try:
+            self._worktree = self._pool.take(self.ground.base, owner=name, onto=self.ground.commit)
+        except BaseException:
+            self._turns.release()
+            raise
         self.attempt = msgspec.structs.replace(self.attempt, root=self._worktree.repository.root)
         return self.attempt
 
@@ -103,7 +117,3 @@ class IsolatedJob(Job):
                 self.version = self._worktree.capture()
             except PlinyError as error:
                 self.spoiled = error.message
-
-    def _give_back(self) -> None:
-        if self._worktree is not None:
-            self._worktree.release()

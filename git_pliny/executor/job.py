@@ -64,6 +64,9 @@ class Job:
         """The outcome where it can be had without blocking, or copying what was delivered; else None."""
         return None if self.attempt.agent.deliverables else running.collect()
 
+    def settled(self, *, kept: bool) -> None:
+        """What it made is taken care of; or, where `kept` is false, somebody else will have to."""
+
     def cancel(self, *, now: bool) -> None:
         """End it, or keep it from starting. Returns at once."""
         with self._guard:

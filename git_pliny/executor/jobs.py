@@ -52,7 +52,7 @@ def make_job(
     if merging is None:
         return Job(attempt, runner_for(agent), clear)
     ground = (lambda: resolution.ground) if resolution else merging.ground
-    return IsolatedJob(attempt, runner_for(agent), clear, pool=merging.pool(), ground=ground)
+    return IsolatedJob(attempt, runner_for(agent), clear, pool=merging.pool, turns=merging.turns, ground=ground)
 
 
 def _context(order: Order, agent: Agent) -> str:

@@ -7,6 +7,7 @@ that the next run finishes.
 
 import os
 from hashlib import sha256
+from threading import Semaphore
 from typing import Any
 
 import msgspec
@@ -57,11 +58,10 @@ class Merging:
         """Whether agents of the phase work in the workspace itself: then its changes are no news."""
         folder = sha256(os.fsencode(desk.run.repository.git_dir)).hexdigest()[:12]
         self._turn = desk.run.repository.local / "locks" / f"merge-{folder}"
-        self._pool = Pool(desk.run.repository, inclusions(desk.order.settings.execution))
-
-    def pool(self) -> Pool:
+        self.pool = Pool(desk.run.repository, inclusions(desk.order.settings.execution))
         """Where isolated agents get their worktrees from."""
-        return self._pool
+        self.turns = Semaphore(desk.order.settings.execution.jobs)
+        """One for each worktree that they may have at a time."""
 
     def began(self, agent: str) -> None:
         """An isolated agent of the phase is about to start; the first one has the workspace kept."""

@@ -140,6 +140,14 @@ class PhaseLoop:
         return make_job(self._desk, self._phase, name, merging=self._merging, resolution=resolution)
 
     def _finish(self, report: Finished) -> None:
+        try:
+            self._heed(report)
+        except BaseException:
+            report.job.settled(kept=False)
+            raise
+        report.job.settled(kept=True)
+
+    def _heed(self, report: Finished) -> None:
         name = report.job.attempt.agent.name
         del self._jobs[name]
         if report.outcome is None:
@@ -285,6 +293,7 @@ class PhaseLoop:
             report = self._reports.popleft()
             if isinstance(report, Finished):
                 self._jobs.pop(report.job.attempt.agent.name, None)
+                report.job.settled(kept=False)
             else:
                 self._cancel(now=True)
 

@@ -1,0 +1,54 @@
+"""What an isolated agent made is kept, whatever comes between its end and the merge."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from scratch import Scratch
+from told import statuses
+
+PLAN = """
+execution: {parallel: true, isolation: worktree}
+agents:
+  a: {run: 'test $PLINY_ATTEMPT = 2 || { echo a >> file; echo dear > dear; touch "$OUT/ran"; while ! test -e "$OUT/go";
+       do sleep 0.02; done; }'}
+"""
+DRIVER = 'touch "$OUT/merging"; while ! test -e "$OUT/stop"; do sleep 0.02; done; exit 1'
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where agent, merge driver and test tell each other how far they are."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not come"
+        time.sleep(0.01)
+
+
+def test_a_kill_before_the_merge_leaves_what_was_made_to_the_next_run(scratch: Scratch, out: Path) -> None:
+    scratch.git("config", "merge.slow.driver", DRIVER)
+    scratch.write(".gitattributes", "file merge=slow\n")
+    scratch.write("file", "1\n2\n3\n4\n5\n")
+    scratch.plan(PLAN)
+    scratch.commit()
+    environ = {**scratch.environ, "OUT": str(out)}
+    running = subprocess.Popen(["git-pliny", "execute"], cwd=scratch.root, env=environ, stderr=subprocess.DEVNULL)
+    wait_for(out / "ran")
+    scratch.write("file", "0\n2\n3\n4\n5\n")
+    (out / "go").touch()
+    wait_for(out / "merging")
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    (out / "stop").touch()
+    scratch.pliny("execute", "--resume", env={"OUT": str(out)})
+    assert statuses(scratch) == {"a": "completed"}
+    assert scratch.git("show", f"refs/pliny/checkpoints/{scratch.session()['id']}/interrupted-a:dear") == "dear"
+    assert (scratch.root / "file").read_text() == "0\n2\n3\n4\n5\n"
