@@ -71,9 +71,9 @@ def small_disk(tmp_path: Path, environment: dict[str, str]) -> Iterator[Scratch]
         scratch.plan(
             "execution: {parallel: true, isolation: worktree}\n"
             "agents:\n"
-            "  a: {run: \"sed -i 's/^line 1$/line 1 a/' file; head -c 1500000 /dev/urandom > a\"}\n"
-            "  b: {run: \"sed -i 's/^line 9$/line 9 b/' file; test -e room || head -c 100000 /dev/urandom > b\"}\n"
-            "  c: {run: \"sleep 0.2; sed -i 's/^line 30$/line 30 c/' file; head -c 1500000 /dev/urandom > c\"}\n"
+            "  a: {run: \"sed -i 's/^line 1$/line 1 a/' file && head -c 1500000 /dev/urandom > a\"}\n"
+            "  b: {run: \"sed -i 's/^line 9$/line 9 b/' file && head -c 100000 /dev/urandom > b\"}\n"
+            "  c: {run: \"sleep 0.2; sed -i 's/^line 30$/line 30 c/' file && head -c 1500000 /dev/urandom > c\"}\n"
         )
         scratch.commit("plan")
         yield scratch
