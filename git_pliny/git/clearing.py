@@ -1,4 +1,4 @@
-"""Removes files and folders whatever modes an agent gave them; never follows a symbolic link."""
+"""Removes and opens files and folders whatever modes an agent gave them; never follows a symbolic link."""
 
 import contextlib
 import os
@@ -38,6 +38,17 @@ def open_up(folder: Path, mode: int = stat.S_IRWXU) -> None:
             path = os.path.join(parent, name)  # noqa: PTH118 - there may be thousands
             if has_other_mode(path, mode):
                 os.chmod(path, mode)  # noqa: PTH101 - as above
+
+
+def make_readable(folder: Path) -> None:
+    """Let the owner read every file from here on, and into every folder."""
+    folder.chmod(folder.stat().st_mode | stat.S_IRWXU)
+    for parent, folders, files in os.walk(folder):
+        for name, least in (*((each, stat.S_IRWXU) for each in folders), *((each, stat.S_IRUSR) for each in files)):
+            path = os.path.join(parent, name)  # noqa: PTH118 - there may be thousands
+            mode = os.lstat(path).st_mode
+            if not stat.S_ISLNK(mode) and mode & least != least:
+                os.chmod(path, stat.S_IMODE(mode) | least)  # noqa: PTH101 - as above
 
 
 def special_files(folders: Iterable[bytes]) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ import msgspec
 
 from git_pliny.errors import GitError, StorageError
 from git_pliny.git import inclusion
-from git_pliny.git.clearing import clear, is_folder
+from git_pliny.git.clearing import clear, is_folder, make_readable
 from git_pliny.git.index import PLAIN, add_from_files, write_tree
 from git_pliny.git.linking import is_sound, link, own_config, tidy
 from git_pliny.git.member import Brought, Member, State, hold, known_members, let_go, member, working_in
@@ -64,9 +64,11 @@ class Worktree:
         repository = self.repository
         if not is_folder(repository.root):
             raise GitError(f"the worktree {repository.root} was removed while it was used")
+        if not os.access(repository.root, os.R_OK | os.W_OK | os.X_OK):
+            self._open()
         if not is_folder(repository.git_dir) or not is_sound(repository):
             self._mend()
-        found = capture(repository)
+        found = self._capture()
         brought = [one.path for one in self._state.brought]
         index_tree = found.index_tree and inclusion.without(repository, found.index_tree, brought)
         none_yet = self._state.head is None and found.head.oid == self._commit
@@ -76,6 +78,20 @@ class Worktree:
             index_tree=index_tree,
             head=Head(oid=None, ref=found.head.ref) if none_yet else found.head,
         )
+
+    def _capture(self) -> Snapshot:
+        """Whatever modes the agent gave its files: they are nobody else's."""
+        try:
+            return capture(self.repository)
+        except (GitError, StorageError):
+            self._open()
+            return capture(self.repository)
+
+    def _open(self) -> None:
+        try:
+            make_readable(self.repository.root)
+        except OSError as error:
+            raise StorageError(f"cannot read the worktree {self.repository.root}: {error.strerror}") from error
 
     def _with_hidden(self, tree: str) -> str:
         """The tree with the files of the base that are still there: that they are ignored by now removes none."""

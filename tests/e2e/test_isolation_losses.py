@@ -1,5 +1,7 @@
 """What an isolated agent made is kept, whatever comes between its end and the merge."""
 
+import os
+import shutil
 import signal
 import subprocess
 import time
@@ -52,3 +54,25 @@ def test_a_kill_before_the_merge_leaves_what_was_made_to_the_next_run(scratch: S
     assert statuses(scratch) == {"a": "completed"}
     assert scratch.git("show", f"refs/pliny/checkpoints/{scratch.session()['id']}/interrupted-a:dear") == "dear"
     assert (scratch.root / "file").read_text() == "0\n2\n3\n4\n5\n"
+
+
+def test_what_an_agent_made_unreadable_is_taken_in_all_the_same(scratch: Scratch) -> None:
+    dropped = "-dac_override,-dac_read_search"
+    mortal = ("setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}") if os.geteuid() == 0 else ()
+    if mortal and (shutil.which("setpriv") is None or scratch.run(*mortal, "true").returncode != 0):
+        pytest.skip("setpriv is missing, and root reads everything")
+    scratch.write("folder/file", "1\n")
+    scratch.plan(
+        """
+execution: {parallel: true, isolation: worktree}
+agents:
+  a: {run: "echo a > a; mkdir new; echo new > new/new; echo 2 >> folder/file; chmod 000 a new folder"}
+  b: {run: "echo b > b; chmod 000 ."}
+"""
+    )
+    scratch.commit()
+    done = scratch.run(*mortal, "git-pliny", "execute")
+    assert done.returncode == 0, done.stderr
+    assert (scratch.root / "new/new").read_text() == "new\n"
+    assert (scratch.root / "folder/file").read_text() == "1\n2\n"
+    assert [(scratch.root / name).read_text() for name in ("a", "b")] == ["a\n", "b\n"]
