@@ -6,19 +6,21 @@ that the next run finishes.
 """
 
 import os
+from collections.abc import Iterable
 from hashlib import sha256
 from threading import Semaphore
 from typing import Any
 
 import msgspec
 
-from git_pliny.errors import WouldOverwriteError
+from git_pliny.errors import GitError, StorageError, WouldOverwriteError
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.isolation import Ground, IsolatedJob, inclusions
 from git_pliny.git.merge import Conflict, Merged, merge_trees
 from git_pliny.git.moving import move_workspace
+from git_pliny.git.nesting import bring_nested, move_nested
 from git_pliny.git.snapshot import Snapshot
-from git_pliny.git.treediff import compare_trees
+from git_pliny.git.treediff import Change, Kind, compare_trees
 from git_pliny.git.worktrees import Base, Pool
 from git_pliny.model.events import EventType
 from git_pliny.model.plan import Phase
@@ -83,6 +85,8 @@ class Merging:
 
         `end` is what its `agent_end` will say. One session at a time does this in a workspace.
         """
+        if job.version is not None:
+            self._tell_left(job)
         if not job.has_changes:
             return None
         with locks.held(self._turn):
@@ -214,9 +218,35 @@ class Merging:
         self._desk.commit()
         shown = move_workspace(run.repository, current=current, tree=tree)
         self._commit = commit
-        whole = len(shown) == len(compare_trees(run.repository, current.tree, tree))
+        changes = compare_trees(run.repository, current.tree, tree)
+        whole = len(shown) == len(changes)
+        self._bring_nested(job, changes)
         # What a workspace can't show without its index (the commit of a nested repository) is no change of others.
         self._known = msgspec.structs.replace(current, tree=tree) if whole else run.take().snapshot
+
+    def _bring_nested(self, job: IsolatedJob, changes: Iterable[Change]) -> None:
+        """What the agent committed in submodules and repositories of its own, which no tree holds."""
+        repository, source, name = self._desk.run.repository, job.attempt.root, visible(job.attempt.agent.name)
+        assert job.version is not None  # noqa: S101 - it has changes
+        for change in changes:
+            if change.kind is Kind.SUBMODULE:
+                try:
+                    bring_nested(repository, source, change)
+                except (GitError, StorageError) as error:
+                    path = visible(change.path)
+                    self._desk.reporter.warn(f"what {name} committed inside {path} is not checked out: {error.message}")
+
+    def _tell_left(self, job: IsolatedJob) -> None:
+        """Repositories without a commit come along as they are; what is not committed inside others is lost."""
+        name = visible(job.attempt.agent.name)
+        assert job.version is not None  # noqa: S101 - the caller has asked
+        for path in job.version.dirty_nested:
+            self._desk.reporter.warn(f"what {name} did not commit inside {visible(path)} goes with its worktree")
+        for path in job.version.skipped_nested:
+            try:
+                move_nested(self._desk.run.repository, job.attempt.root, path)
+            except StorageError as error:
+                self._desk.reporter.warn(error.message)
 
     def _abandon(self, job: IsolatedJob, why: str) -> None:
         attempt = job.attempt
