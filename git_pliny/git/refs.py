@@ -16,7 +16,7 @@ from git_pliny.errors import GitError
 from git_pliny.git.process import LockHeldError
 from git_pliny.git.repository import Repository
 
-OURS = ("refs/pliny/", "refs/notes/pliny/", "refs/pliny-remotes/")
+OURS = ("refs/pliny/", "refs/notes/pliny/", "refs/pliny-remotes/", "refs/pliny-merges/")
 
 _WAIT_S = 15.0
 _STALE_S = 5.0

@@ -75,7 +75,7 @@ def _flush_lock(repository: Repository, session: str) -> Path:
 
 
 def _delete_refs(repository: Repository, session: str) -> None:
-    single = [prefix + session for prefix in (sessions.SESSIONS, sessions.ARTIFACTS, sessions.NOTES)]
+    single = [prefix + session for prefix in (sessions.SESSIONS, sessions.ARTIFACTS, sessions.NOTES, sessions.PINS)]
     tombstone = TOMBSTONES + session
     for _ in range(_TRIES):
         if not sessions.exists(repository, session):

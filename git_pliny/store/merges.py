@@ -23,7 +23,7 @@ def keep_merge(run: Run, work: Work, *, tree: str, previous: str) -> str:
     """The commit of a merge as git makes one: `tree`, on what the workspace was and on the agent's own version.
 
     The version has its start as a parent, and, where the agent has committed itself, the commit where it left HEAD.
-    Nothing refers to the merge until the entry that names it makes the next checkpoint do so.
+    It is pinned until the entry that names it makes the next checkpoint refer to it.
     """
     agent, attempt, version = work.agent, work.attempt, work.version
     writer, author = ObjectWriter(run.repository), run.author()
@@ -41,4 +41,5 @@ def keep_merge(run: Run, work: Work, *, tree: str, previous: str) -> str:
         message=f"merge the work of {visible(agent[:200])}\n\n{trailers}",
     )
     writer.write()
+    run.pin(commit)
     return commit

@@ -24,7 +24,7 @@ from git_pliny.model.names import encode
 from git_pliny.store import checkpoints, journal, locks
 from git_pliny.store.artifacts import Bounds, outputs_folder
 from git_pliny.store.flush import Flush, Noted
-from git_pliny.store.sessions import CHECKPOINTS, NOTES, SESSIONS, checkpoint_refs, load_lines, read_noted
+from git_pliny.store.sessions import CHECKPOINTS, NOTES, PINS, SESSIONS, checkpoint_refs, load_lines, read_noted
 
 _TRIES = 10
 _NOBODY = "git-pliny <git-pliny@localhost> 0 +0000"
@@ -177,6 +177,17 @@ class Run:
                 remove_refs(self.repository, [RefUpdate(ref, None, tag)], message="pliny checkpoint delete")
             self._flush_held()
 
+    def pin(self, commit: str) -> None:
+        """Keep a merge from `git gc --prune=now` until a checkpoint has it: by a ref that is not shared."""
+        self.repository.git("update-ref", "--no-deref", PINS + self.session, commit)
+
+    def _unpinned(self, occasion: checkpoints.Occasion) -> list[RefUpdate]:
+        """What a checkpoint of the workspace keeps from now on."""
+        if occasion.aside or self.state.last_merge is None:
+            return []
+        pinned = self.reader.resolve(PINS + self.session)
+        return [RefUpdate(PINS + self.session, None, pinned)] if pinned == self.state.last_merge else []
+
     def _keep(
         self, occasion: checkpoints.Occasion, snapshot: Snapshot, taken_at: str
     ) -> tuple[CheckpointState, Sequence[Line]]:
@@ -197,7 +208,8 @@ class Run:
             message=checkpoints.message(self.session, name, occasion, head, audit),
         )
         writer.write()
-        update_refs(self.repository, [RefUpdate(f"{CHECKPOINTS}{self.session}/{encode(name)}", tag, None)])
+        made = RefUpdate(f"{CHECKPOINTS}{self.session}/{encode(name)}", tag, None)
+        update_refs(self.repository, [made, *self._unpinned(occasion)])
         lines = self.append(
             Event(
                 type=EventType.CHECKPOINT,

@@ -23,6 +23,10 @@ from git_pliny.store import journal, locks
 SESSIONS = "refs/pliny/sessions/"
 CHECKPOINTS = "refs/pliny/checkpoints/"
 ARTIFACTS = "refs/pliny/artifacts/"
+PINS = "refs/pliny-merges/"
+"""The last merge of a session that no checkpoint holds yet. Local; not `refs/worktree`, which a `git gc` of another
+worktree does not heed.
+"""
 NOTES = "refs/notes/pliny/"
 CURRENT = "PLINY_HEAD"
 

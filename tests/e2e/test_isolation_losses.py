@@ -76,3 +76,19 @@ agents:
     assert (scratch.root / "new/new").read_text() == "new\n"
     assert (scratch.root / "folder/file").read_text() == "1\n2\n"
     assert [(scratch.root / name).read_text() for name in ("a", "b")] == ["a\n", "b\n"]
+
+
+def test_what_was_merged_outlives_the_most_thorough_gc(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+execution: {parallel: true, isolation: worktree}
+agents:
+  a: {run: "echo a > a"}
+  b: {run: "git gc -q --prune=now; echo b > b", needs: [a]}
+  c: {run: "cat a b > c", needs: [b]}
+"""
+    )
+    scratch.pliny("execute")
+    assert (scratch.root / "c").read_text() == "a\nb\n"
+    assert scratch.git("fsck", "--strict", "--no-dangling") == ""
+    assert scratch.git("for-each-ref", "refs/pliny-merges") == ""
