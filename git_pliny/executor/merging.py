@@ -261,7 +261,8 @@ def _change_words(paths: list[str], beside: list[str], checkpoint: str) -> str:
     shown = ", ".join(visible(path) for path in paths[:_SHOWN_PATHS])
     more = f" and {len(paths) - _SHOWN_PATHS} more" if len(paths) > _SHOWN_PATHS else ""
     who = ", ".join(visible(name) for name in beside)
+    where = "a worktree of its own" if len(beside) == 1 else "worktrees of their own"
     return (
-        f"the workspace changed while {who} ran in a worktree of its own: {shown}{more}; "
+        f"the workspace changed while {who} ran in {where}: {shown}{more}; "
         f"by you, or by an agent that left its worktree; kept as checkpoint {checkpoint}"
     )

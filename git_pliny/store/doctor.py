@@ -37,7 +37,7 @@ _FIX = "git pliny doctor --fix"
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _KNOWN = re.compile(
     rf"refs/(?:pliny/(?:sessions|artifacts|tombstones)/{_ID}|pliny/checkpoints/{_ID}/[^/]+"
-    rf"|notes/pliny/{_ID}|pliny-remotes/.+)"
+    rf"|notes/pliny/{_ID}|pliny-merges/{_ID}|pliny-remotes/.+)"
 )
 
 
@@ -258,7 +258,7 @@ class Doctor:
 
 def _owner(ref: str) -> str | None:
     """The session that a ref can't be without; tombstones and the sessions' own refs stand alone."""
-    for prefix in (sessions.CHECKPOINTS, sessions.ARTIFACTS):
+    for prefix in (sessions.CHECKPOINTS, sessions.ARTIFACTS, sessions.PINS):
         if ref.startswith(prefix):
             return ref.removeprefix(prefix).partition("/")[0]
     return None

@@ -92,3 +92,21 @@ agents:
     assert (scratch.root / "c").read_text() == "a\nb\n"
     assert scratch.git("fsck", "--strict", "--no-dangling") == ""
     assert scratch.git("for-each-ref", "refs/pliny-merges") == ""
+
+
+def test_a_merge_that_no_checkpoint_holds_yet_is_held_and_goes_with_the_session(scratch: Scratch) -> None:
+    scratch.plan(
+        """
+execution: {parallel: true, isolation: worktree}
+agents:
+  a: {run: "echo a > a"}
+  b: {run: "echo half > half; exit 3", needs: [a]}
+"""
+    )
+    scratch.pliny("execute", exits=3)
+    session = scratch.session()["id"]
+    scratch.git("gc", "-q", "--prune=now")
+    assert scratch.git("show", f"refs/pliny-merges/{session}:a") == "a"
+    assert "pliny-merges" not in scratch.pliny("doctor").stdout
+    scratch.pliny("session", "delete", "--force", session)
+    assert scratch.git("for-each-ref", "refs/pliny-merges") == ""
