@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from git_pliny.executor.desk import Desk
+from git_pliny.git.abandoned import abandoned
 from git_pliny.git.merge import Conflict, merge_trees
 from git_pliny.git.moving import alone, finish_move, move_workspace
-from git_pliny.git.worktrees import abandoned
 from git_pliny.model.events import EventType
 from git_pliny.model.payloads import MergeBegun
 from git_pliny.model.session import AgentStatus
@@ -60,6 +60,7 @@ def _finish(desk: Desk, agent: str, merge: MergeBegun) -> tuple[Conflict, ...]:
             agent=agent,
             attempt=state.attempts,
             aside=True,
+            onto=start.oid if (start := run.reader.read(f"{merge.commit}^2^1")) else None,
         )
         left = msgspec.structs.replace(current, tree=version.oid)
         desk.checkpoint(occasion, taken=Taken(run.now(), left))
@@ -82,7 +83,7 @@ def conflict_end(end: dict[str, Any], conflicts: Sequence[Conflict]) -> dict[str
 def keep_abandoned(desk: Desk, agent: str) -> None:
     """Keep what an agent that a kill cut off had made so far in its worktree, as checkpoint `interrupted-<agent>`."""
     state = desk.run.state.agents[agent]
-    for version in abandoned(desk.run.repository, owner(desk.run.session, agent)):
+    for version, onto in abandoned(desk.run.repository, owner(desk.run.session, agent)):
         occasion = Occasion(
             name=f"interrupted-{agent}",
             kind=CheckpointKind.INTERRUPTED,
@@ -90,5 +91,6 @@ def keep_abandoned(desk: Desk, agent: str) -> None:
             agent=agent,
             attempt=state.attempts,
             aside=True,
+            onto=onto,
         )
         desk.checkpoint(occasion, taken=Taken(desk.run.now(), version))

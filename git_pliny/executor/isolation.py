@@ -67,6 +67,8 @@ class IsolatedJob(Job):
         """What the attempt left in its worktree; None where it never got one, or that can't be told."""
         self.spoiled: str | None = None
         """Why it can't be told."""
+        self.unmerged: list[str] = []
+        """Paths that the attempt left amid a merge or the like of its own."""
         self._pool = pool
         self._turns = turns
         self._ask_ground = ground
@@ -115,5 +117,6 @@ class IsolatedJob(Job):
         if self._worktree is not None:
             try:
                 self.version = self._worktree.capture()
+                self.unmerged = self._worktree.unmerged()
             except PlinyError as error:
                 self.spoiled = error.message

@@ -19,6 +19,7 @@ from git_pliny.executor.isolation import Ground, IsolatedJob, inclusions
 from git_pliny.git.merge import Conflict, Merged, merge_trees
 from git_pliny.git.moving import move_workspace
 from git_pliny.git.nesting import bring_nested, move_nested
+from git_pliny.git.repository import Head
 from git_pliny.git.snapshot import Snapshot
 from git_pliny.git.treediff import Change, Kind, compare_trees
 from git_pliny.git.worktrees import Base, Pool
@@ -152,6 +153,8 @@ class Merging:
         assert self._known is not None  # noqa: S101 - a version exists, so an attempt began
         if taken.snapshot.tree != self._known.tree:
             self._tell_change(self._known.tree, taken, ending)
+        if taken.snapshot.head != self._known.head:
+            self._tell_head(self._known.head, taken.snapshot.head, ending)
         self._known = taken.snapshot
         self._beside = {name for name in self._beside if name != ending} if ending else set()
         return taken
@@ -181,6 +184,17 @@ class Merging:
         self._desk.note(EventType.WORKSPACE_CHANGE, phase=self._phase.name, data=data)
         if not self.is_shared:
             self._desk.reporter.warn(_change_words(paths, beside, made.name))
+
+    def _tell_head(self, before: Head, after: Head, ending: str | None) -> None:
+        """A commit of the user's, or an agent that moved a branch which is not its own."""
+        beside = sorted({*self._beside, *([ending] if ending else [])})
+        data = {"head": [before.oid, after.oid], "ref": after.ref, "beside": beside, "shared": self.is_shared}
+        self._desk.note(EventType.WORKSPACE_CHANGE, phase=self._phase.name, data=data)
+        if not self.is_shared:
+            who, where = ", ".join(visible(name) for name in beside), visible(after.ref or "HEAD")
+            self._desk.reporter.warn(
+                f"{where} moved while {who} ran apart; by you, or by an agent that left its worktree"
+            )
 
     def _masked(self, path: str) -> str:
         return self._desk.order.masking.mask_text(visible(path))

@@ -66,15 +66,13 @@ class Intake:
 
     def settle(self, job: IsolatedJob, end: dict[str, Any], resolution: Resolution | None) -> Settled:
         """Merge what the attempt made; `end` is what its `agent_end` will say, `resolution` what it was to resolve."""
-        if job.spoiled is not None:
-            return Settled(failure=_failure("its worktree can't be read", f"its changes can't be read: {job.spoiled}"))
-        if resolution is not None and (left := self._marked(job, resolution)):
-            return self._conflict(job, resolution.conflicts, f"conflict markers are left in {_listed(left)}")
+        if unfit := self._unfit(job, resolution):
+            return unfit
         refused = self._merging.take_in(job, end)
         if refused is None:
             return Settled()
         if refused.obstacle:
-            return self._obstacle(job, refused.obstacle)
+            return self._obstacle(job, f"its changes can't be written: {refused.obstacle}")
         resolver = self._desk.order.plan.resolver(self._on_conflict(job.attempt.agent.name))
         number = resolution.round + 1 if resolution else 1
         if resolver is None or number > _MOST_ROUNDS:
@@ -88,10 +86,19 @@ class Intake:
             conflicts=refused.conflicts,
         )
 
+    def _unfit(self, job: IsolatedJob, resolution: Resolution | None) -> Settled | None:
+        """What can't be merged in any case."""
+        if job.spoiled is not None:
+            return Settled(failure=_failure("its worktree can't be read", f"its changes can't be read: {job.spoiled}"))
+        if job.unmerged:
+            return self._obstacle(job, f"it left {_listed([visible(path) for path in job.unmerged])} unmerged")
+        if resolution is not None and (left := self._marked(job, resolution)):
+            return self._conflict(job, resolution.conflicts, f"conflict markers are left in {_listed(left)}")
+        return None
+
     def _obstacle(self, job: IsolatedJob, words: str) -> Settled:
         self._merging.keep_aside(job, f"conflict-{job.attempt.agent.name}", CheckpointKind.CONFLICT)
-        failure = _failure("something is in the way", f"its changes can't be written: {words}")
-        return Settled(failure=failure, obstacle=words)
+        return Settled(failure=_failure("nothing to be merged as it is", words), obstacle=words)
 
     def _ground(self, tree: str) -> Ground:
         """The merge with its conflict markers; what the resolver makes of it are changes to the workspace of now."""

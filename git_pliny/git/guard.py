@@ -25,6 +25,11 @@ _OPERATIONS = (
 )
 
 
+def operation_in(repository: Repository) -> str | None:
+    """The operation of git that is half done there, in words."""
+    return next((words for name, words, _ in _OPERATIONS if (repository.git_dir / name).exists()), None)
+
+
 def check_quiet(repository: Repository, unmerged: AbstractSet[bytes]) -> None:
     """No operation of git is half done, and no path is unmerged."""
     for name, operation, command in _OPERATIONS:

@@ -10,7 +10,7 @@ Not guaranteed: that a process which left the folder, and closed nothing, does n
 """
 
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import count
 
@@ -19,9 +19,10 @@ import msgspec
 from git_pliny.errors import GitError, StorageError
 from git_pliny.git import inclusion
 from git_pliny.git.clearing import clear, is_folder, make_readable
+from git_pliny.git.guard import operation_in
 from git_pliny.git.index import PLAIN, add_from_files, write_tree
 from git_pliny.git.linking import is_sound, link, own_config, tidy
-from git_pliny.git.member import Brought, Member, State, hold, known_members, let_go, member, working_in
+from git_pliny.git.member import Brought, Member, State, hold, let_go, member, working_in
 from git_pliny.git.refill import Before, Layout, Refill, attributes_differ, is_real, read_layout, read_rules
 from git_pliny.git.repository import Head, Repository
 from git_pliny.git.scratch import scratch
@@ -92,6 +93,13 @@ class Worktree:
             make_readable(self.repository.root)
         except OSError as error:
             raise StorageError(f"cannot read the worktree {self.repository.root}: {error.strerror}") from error
+
+    def unmerged(self) -> list[str]:
+        """The paths that a merge, a rebase or the like has left unmerged; only where one is half done."""
+        if operation_in(self.repository) is None:
+            return []
+        listing = self.repository.git(*PLAIN, "ls-files", "-u", "-z").split(b"\0")[:-1]
+        return sorted({os.fsdecode(entry.partition(b"\t")[2]) for entry in listing})
 
     def _with_hidden(self, tree: str) -> str:
         """The tree with the files of the base that are still there: that they are ignored by now removes none."""
@@ -172,7 +180,7 @@ class Pool:
         raise AssertionError  # numbers do not end
 
     def _prepare(self, one: Member, descriptor: int, base: Base, *, owner: str, onto: str | None) -> Worktree:
-        commit = base.head or _no_commit(self._repository)
+        commit = base.head or no_commit(self._repository)
         before, refill = one.state() or State(), Refill(member=one, descriptor=descriptor)
         link(one, commit=commit, config=self._config)
         wanted = inclusion.find(self._repository, self._inclusions) if self._inclusions else {}
@@ -229,36 +237,7 @@ class Pool:
         return own_config(self._repository)
 
 
-def abandoned(repository: Repository, owner: str) -> Generator[Snapshot, None, None]:
-    """What `owner` had made in worktrees whose holder was killed; each is given back once the next one is asked for.
-
-    End its processes before.
-    """
-    for one in known_members(repository):
-        if owner and one.abandoned_by() == owner:
-            yield from _abandoned(one, owner)
-
-
-def _abandoned(one: Member, owner: str) -> Generator[Snapshot, None, None]:
-    descriptor, state = hold(one), one.state()
-    if descriptor is None:
-        return
-    if state is None or one.abandoned_by() != owner:
-        os.close(descriptor)
-        return
-    commit, config = state.head or _no_commit(one.owner), own_config(one.owner)
-    worktree = Worktree(held_by=descriptor, one=one, commit=commit, config=config, state=state)
-    try:
-        if is_folder(one.root):
-            snapshot = worktree.capture()
-            if (snapshot.tree, snapshot.head.oid) != (state.tree, state.head):
-                yield snapshot
-        worktree.release()
-    finally:
-        worktree.leave()
-
-
-def _no_commit(repository: Repository) -> str:
+def no_commit(repository: Repository) -> str:
     """A commit of nothing, without parents, for agents to stand on where the user has none."""
     empty = repository.git_again("mktree", stdin=b"").decode().strip()
     made = repository.git("commit-tree", "-m", "no commit yet", empty, env=_NOBODY, durable=True)

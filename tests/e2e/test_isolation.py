@@ -394,3 +394,25 @@ def test_what_a_checkpoint_holds_is_not_set_back_by_a_rollback_to_it(edited: Scr
     edited.pliny("execute", "--resume")
     assert edited.session()["agents"]["a"]["attempts"] == 1
     assert (edited.root / "b").exists()
+
+
+def test_an_agent_that_stops_amid_a_merge_of_its_own_has_made_nothing_to_be_merged(edited: Scratch) -> None:
+    script = (
+        "git checkout -q -b side; echo side > file; git commit -qam side; git checkout -q --detach HEAD~1;"
+        " echo other > file; git commit -qam other; git merge side; true"
+    )
+    edited.plan(isolated(f"            a: {{run: '{script}'}}\n"))
+    edited.commit("clean")
+    before = (edited.root / "file").read_text()
+    edited.pliny("execute", exits=3)
+    assert (edited.root / "file").read_text() == before
+    assert edited.session()["agents"]["a"]["error"]["message"] == "it left file unmerged"
+    assert "other" in edited.git("log", "--format=%s", checkpoint(edited, "conflict-a"))
+
+
+def test_a_branch_that_moves_under_the_user_is_told(edited: Scratch) -> None:
+    script = 'git update-ref refs/heads/main "$(git commit-tree -p HEAD -m moved HEAD^{tree})"; echo x > made'
+    edited.plan(isolated(f"            a: {{run: '{script}'}}\n"))
+    done = edited.pliny("execute")
+    assert "refs/heads/main moved while a ran apart" in done.stderr
+    assert "moved" in edited.git("log", "-1", "--format=%s")

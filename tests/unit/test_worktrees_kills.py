@@ -11,9 +11,10 @@ import pytest
 from pool_work import HOLDER, apart, base_of, by_git, disk, inside, shell
 from snapshot_repos import KINDS, Work
 
+from git_pliny.git.abandoned import abandoned
 from git_pliny.git.member import working_in
 from git_pliny.git.unused import remove_unused, unused
-from git_pliny.git.worktrees import Pool, abandoned
+from git_pliny.git.worktrees import Pool
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_what_a_killed_owner_made_is_given_to_that_one(work: Work) -> None:
     killed(work, MADE, owner="one")
     assert list(abandoned(work.repository, "two")) == []
     found = list(abandoned(work.repository, "one"))
-    assert [work.git("show", f"{snapshot.tree}:made") for snapshot in found] == [b"made"]
+    assert [work.git("show", f"{left.snapshot.tree}:made") for left in found] == [b"made"]
     assert list(abandoned(work.repository, "one")) == []
 
 
@@ -178,7 +179,7 @@ def test_what_a_killed_owner_made_where_there_is_no_commit_is_given(tmp_path: Pa
     code = HOLDER.replace("head=sys.argv[2]", "head=None") + f"{MADE}\nos.kill(os.getpid(), 9)"
     environ = {**work.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code, base.tree, "", "one"], cwd=work.root, env=environ, check=False)
-    (snapshot,) = abandoned(work.repository, "one")
+    ((snapshot, _),) = abandoned(work.repository, "one")
     assert snapshot.head.oid is None
     assert work.git("show", f"{snapshot.tree}:made") == b"made"
 
