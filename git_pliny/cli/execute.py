@@ -22,7 +22,7 @@ from git_pliny.cli.repairs import say_repairs
 from git_pliny.cli.selection import check_needs, check_resolved, select_agents, select_reruns
 from git_pliny.cli.workbench import Workbench, open_workbench, settings_over, user_folder
 from git_pliny.errors import UsageError
-from git_pliny.executor.context import check_context
+from git_pliny.executor.context import AGENTS_MD, check_context
 from git_pliny.executor.coordinator import Coordinator, Ending
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.options import Options, Order
@@ -85,7 +85,8 @@ Iterations = Annotated[
 ]
 Continuous = Annotated[bool, option("--continuous", help="Run iterations until the plan is complete.")]
 Context = Annotated[
-    list[str] | None, option("--context", metavar="FILE", help="A file that every agent gets as context.")
+    list[str] | None,
+    option("--context", metavar="FILE", help="A file that every agent gets as context, or `agents-md`."),
 ]
 DryRun = Annotated[bool, option("--dry-run", "-n", help="Show what would run, and do nothing.")]
 IgnoreLeftovers = Annotated[
@@ -147,7 +148,7 @@ def execute_command(
         rerun=tuple(rerun or ()),
         resolved=tuple(dict.fromkeys(resolved or ())),
         only=tuple(only or ()),
-        context=tuple(str(here.cwd / name) for name in context or ()),
+        context=tuple(name if name == AGENTS_MD else str(here.cwd / name) for name in context or ()),
         overrides={key: value for key, value in overrides.items() if value is not None},
         options=Options(
             parallel=True if parallel else False if sequential else None,
@@ -208,7 +209,14 @@ def _order(
         raise UsageError(f"--only leaves out {outside[0]}, which --rerun asks for", hint=f"add --only {outside[0]}")
     if chosen is not None:
         check_needs(plan, chosen, state, rerun=rerun)
-    check_context(plan, asked.context, root=bench.repository.root, done=state.completed if state else ())
+    check_context(
+        plan,
+        asked.context,
+        root=bench.repository.root,
+        done=state.completed if state else (),
+        limit=bench.settings.execution.context_limit,
+        home=here.environ.get("HOME"),
+    )
     return Order(
         plan=plan,
         plan_file=_relative(plan_file, bench.repository.root),

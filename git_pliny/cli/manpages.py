@@ -52,6 +52,8 @@ def _program() -> Iterator[str]:
     for title, items in (
         ("ENVIRONMENT", manual.ENVIRONMENT),
         ("ENVIRONMENT OF AGENTS", manual.AGENT_ENVIRONMENT),
+        ("PROMPTS", manual.PROMPTS),
+        ("CONTEXT", manual.CONTEXT),
         ("FILES", manual.FILES),
         ("READING A SESSION WITH PLAIN GIT", manual.PLAIN_GIT),
         ("EXIT STATUS", manual.EXIT_STATUS),

@@ -25,11 +25,49 @@ ENVIRONMENT = (
 AGENT_ENVIRONMENT = (
     Item("PLINY_SESSION", "The id of the session. git pliny checkpoint create NAME inside an agent finds it here."),
     Item("PLINY_AGENT, PLINY_PHASE, PLINY_ATTEMPT", "Which agent this is, where, and which attempt."),
-    Item("PLINY_CONTEXT", "A file with the plan's context."),
+    Item("PLINY_CONTEXT", "A file with the task and the context files."),
     Item("PLINY_DELIVERABLES", "A folder whose files are kept with the session."),
     Item(
         "PLINY_RESULT",
         "A file where the agent may write JSON: cost_usd, tokens, verdict, score, summary.",
+    ),
+)
+
+PROMPTS = (
+    Item(
+        "{{ ... }}, {% ... %}",
+        "A prompt with one of them is a Jinja2 template, rendered for each attempt; any other stays as it is. "
+        "`template: false` for an agent, or {% raw %} and {% endraw %} around them, keep braces as they are.",
+    ),
+    Item("task", "The words given to execute, else the plan's task; for a manifest's task its title and description."),
+    Item("phase, agent, attempt", "Where and who this is, and the number of the attempt."),
+    Item("context", "The context files, each under its name."),
+    Item('outputs.NAME, outputs["NAME"]', "What that agent printed when it last succeeded."),
+    Item(
+        "deliverables.NAME",
+        'What that agent delivered, as one text; one file: deliverables.NAME["FILE"], each: deliverables.NAME.files.',
+    ),
+    Item("acceptance_criteria", "Those of a manifest's task, a list."),
+    Item(
+        "error",
+        "What the previous attempt of this agent failed with, empty where there was none; also error.category and "
+        "error.reason.",
+    ),
+)
+
+CONTEXT = (
+    Item(
+        "FILE, PATTERN",
+        "In `context:` of plan and agent, and with --context. Relative to the root, there to the folder.",
+    ),
+    Item(
+        "agents-md",
+        "AGENTS.md, else CLAUDE.md, else GEMINI.md, of the root and of each folder down to another context file.",
+    ),
+    Item(
+        "@PATH",
+        "In a Markdown context file: that file as well, relative to it. A file of the repository can import only files "
+        "of the repository.",
     ),
 )
 

@@ -57,6 +57,7 @@ def conclude(
         timed_out=outcome.timed_out,
         launch_errno=outcome.launch_errno,
         launch_error=outcome.launch_error,
+        refusal=outcome.refusal,
         missing_deliverables=outcome.missing_deliverables,
         invalid_result=outcome.invalid_result,
         tail=outcome.tail,

@@ -1,6 +1,5 @@
 """From an agent to the job that a worker gets: number, folder, time limit, prompt, context, and what to clear first."""
 
-import errno
 from collections.abc import Callable
 
 from git_pliny.errors import ConfigError
@@ -10,6 +9,7 @@ from git_pliny.executor.isolation import IsolatedJob
 from git_pliny.executor.job import Job
 from git_pliny.executor.merging import Merging
 from git_pliny.executor.options import Order
+from git_pliny.executor.prompting import make_prompt
 from git_pliny.executor.resolving import Resolution
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.events import EventType
@@ -32,6 +32,8 @@ def make_job(
     With `merging`, in a worktree of its own. With a `resolution` another agent takes its place.
     """
     agent = resolution.agent_for(name) if resolution else desk.order.plan.agents[name]
+    if agent.template:
+        desk.commit()  # it may speak of what ended just now
     known = desk.run.state.agents.get(name)
     number = (known.attempts if known else 0) + 1
     command = agent.run if isinstance(agent.run, str) else " ".join(agent.run)
@@ -44,10 +46,11 @@ def make_job(
     desk.note(EventType.AGENT_START, agent=name, phase=phase.name, attempt=number, data=data)
     try:
         context = (resolution.words if resolution else "") + _context(desk.order, agent)
+        prompt = make_prompt(desk, agent, phase, number, context)
     except ConfigError as error:
-        refusal = Outcome(launch_errno=errno.ENOENT, launch_error=error.message)
-        return Job(_attempt(desk, phase, agent, number, ""), runner_for(agent), None, refusal=refusal)
-    attempt = _attempt(desk, phase, agent, number, context)
+        refusal = Outcome(refusal=error.message)
+        return Job(_attempt(desk, phase, agent, number), runner_for(agent), None, refusal=refusal)
+    attempt = _attempt(desk, phase, agent, number, context=_task(desk.order) + context, prompt=prompt)
     clear = _clearing(desk, name) if number > 1 and not desk.order.options.ignore_leftovers else None
     if merging is None:
         return Job(attempt, runner_for(agent), clear)
@@ -55,12 +58,18 @@ def make_job(
     return IsolatedJob(attempt, runner_for(agent), clear, pool=merging.pool, turns=merging.turns, ground=ground)
 
 
+def _task(order: Order) -> str:
+    return f"# Task\n\n{order.options.task}\n\n" if order.options.task else ""
+
+
 def _context(order: Order, agent: Agent) -> str:
-    task = f"# Task\n\n{order.options.task}\n\n" if order.options.task else ""
-    return task + context_text(order.root, (*order.options.context, *order.plan.context, *agent.context))
+    named = (*order.options.context, *order.plan.context, *agent.context)
+    return context_text(order.root, named, limit=order.settings.execution.context_limit, home=order.environ.get("HOME"))
 
 
-def _attempt(desk: Desk, phase: Phase, agent: Agent, number: int, context: str) -> Attempt:
+def _attempt(
+    desk: Desk, phase: Phase, agent: Agent, number: int, *, context: str = "", prompt: str | None = None
+) -> Attempt:
     settings, run = desk.order.settings.execution, desk.run
     limit = parse_duration(settings.timeout) if settings.timeout is not None else None
     return Attempt(
@@ -74,7 +83,7 @@ def _attempt(desk: Desk, phase: Phase, agent: Agent, number: int, context: str) 
         folder=attempt_folder(run.outputs, AttemptPlace(agent.name, number, run.id)),
         timeout_s=limit if agent.timeout_s is None else agent.timeout_s,
         grace_s=parse_duration(settings.grace),
-        prompt=agent.prompt,
+        prompt=prompt,
         context=context,
     )
 

@@ -85,6 +85,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     timed_out: bool = False
     launch_errno: int | None = None
     launch_error: str | None = None
+    refusal: str | None = None
+    """Why there was no attempt at all: its prompt or its context could not be made."""
     exception: str | None = None
     http_status: int | None = None
     retry_after_s: float | None = None
@@ -151,6 +153,8 @@ def _by_fact(evidence: Evidence) -> Failure | None:
         return _failure(evidence, DEPENDENCY, why, why)
     if evidence.timed_out:
         return _failure(evidence, TIMEOUT, "time limit of the agent", "the agent did not end within its time limit")
+    if evidence.refusal is not None:
+        return _failure(evidence, SETTING, "not started", evidence.refusal)
     if evidence.launch_errno is None and evidence.launch_error is None:
         return None
     code = evidence.launch_errno

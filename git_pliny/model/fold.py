@@ -11,7 +11,7 @@ import msgspec
 
 from git_pliny.model import payloads
 from git_pliny.model.events import Entry, EventType, Line
-from git_pliny.model.session import AgentStatus, SessionStatus
+from git_pliny.model.session import AgentStatus, ErrorRecord, SessionStatus
 from git_pliny.model.state import AgentState, CheckpointState, EndedAttempt, Fold
 
 __all__ = ["AgentState", "CheckpointState", "EndedAttempt", "Fold", "apply", "fold"]
@@ -124,6 +124,7 @@ def _agent_end(state: Fold, entry: Entry) -> None:
     agent = state.agent(entry.agent, entry.phase)
     agent.spend(data.spent)
     agent.open_merge = None
+    agent.error = data.error
     agent.ends.append(EndedAttempt(entry.ts, payloads.AttemptKey(entry.agent, entry.run, entry.attempt), data))
     state.set_status(entry.agent, data.status)
 
@@ -131,6 +132,7 @@ def _agent_end(state: Fold, entry: Entry) -> None:
 def _error(state: Fold, entry: Entry) -> None:
     if entry.agent in state.agents and (data := _payload(entry, payloads.AttemptError)):
         state.agents[entry.agent].spend(data.spent)
+        state.agents[entry.agent].error = _payload(entry, ErrorRecord)
 
 
 def _retry(state: Fold, _: Entry) -> None:

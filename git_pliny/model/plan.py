@@ -20,6 +20,11 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     env: dict[str, str] = {}
     prompt: str | None = None
     """Text given on standard input."""
+    template: bool = False
+    """The prompt is a template, rendered for each attempt."""
+    task: str | None = None
+    """What the agent is to do, where that is not the whole plan's task: a manifest task's title and description."""
+    acceptance_criteria: tuple[str, ...] = ()
     max_retries: int | None = None
     retry: RetryStrategy | None = None
     """The agent's own retry setting, for every category."""
@@ -78,6 +83,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     phases: tuple[Phase, ...]
     agents: dict[str, Agent]
     context: tuple[str, ...] = ()
+    task: str = ""
+    """What the plan says itself that it is for."""
     resolvers: dict[str, Agent] = {}
     """Agents that stand in no phase: they resolve the conflicts of others."""
     rounds: Rounds | None = None

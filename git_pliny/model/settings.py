@@ -119,6 +119,10 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """How many iterations a manifest runs in bounded mode."""
     sanity_limit: Count = 100
     """After how many iterations continuous mode stops by itself."""
+    context_limit: Bytes = 1_048_576
+    """Bytes of context files that an agent gets at most; more is refused."""
+    prompt_limit: Bytes = 1_048_576
+    """Bytes of a prompt once its template is rendered; more is refused."""
 
 
 class ErrorHandling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from git_pliny.model.session import (
     AgentRecord,
     AgentStatus,
     AuditHead,
+    ErrorRecord,
     Metrics,
     Session,
     SessionStatus,
@@ -34,6 +35,8 @@ class AgentState(msgspec.Struct):
     tokens: Tokens | None = None
     cost_usd: float | None = None
     ends: list[EndedAttempt] = []
+    error: ErrorRecord | None = None
+    """What its latest attempt that ended failed with; None where that succeeded."""
     open_merge: payloads.MergeBegun | None = None
     """Its changes were being made to the workspace when the trail breaks off."""
 

@@ -244,6 +244,7 @@ class Assembly:
             phases=tuple(draft.phase() for draft in drafts.values()),
             agents=agents,
             context=self._document.content.context_files,
+            task=f"{name}\n\n{description}".strip() if self._document.content.task else "",
             rounds=framework.rounds if framework else None,
         )
 

@@ -9,9 +9,11 @@ import msgspec
 from git_pliny.errors import ConfigError
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.plan import Agent
+from git_pliny.model.prompt import looks_like_template
 from git_pliny.plans.files import read_text
 from git_pliny.plans.nodes import Mapping, place_of
 from git_pliny.plans.positions import Place, quoted
+from git_pliny.plans.prompts import check_template
 from git_pliny.plans.schema import AgentEntry
 
 _LIKE_A_FILE = re.compile(r"\S+\.(?:md|markdown|txt|j2)")
@@ -19,12 +21,16 @@ _LONGEST_PATH = 1000
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """`node` is what `entry` was read from; `body` the prompt below a front matter."""
+    """`node` is what `entry` was read from; `body` the prompt below a front matter, whose place is `body_place`.
+
+    Without a place it is another program's text, which knows nothing of templates.
+    """
 
     name: str
     entry: AgentEntry
     node: Mapping
     body: str | None = None
+    body_place: Place | None = None
 
     @property
     def place(self) -> Place:
@@ -46,8 +52,14 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         node = Mapping(
             place=self.node.place, keys=other.node.keys | self.node.keys, items=other.node.items | self.node.items
         )
-        body = other.body if self.entry.prompt is None else None
-        return Definition(name=self.name, entry=AgentEntry(**taken | given), node=node, body=self.body or body)
+        theirs = other if self.entry.prompt is None and self.body is None else self
+        return Definition(
+            name=self.name,
+            entry=AgentEntry(**taken | given),
+            node=node,
+            body=theirs.body,
+            body_place=theirs.body_place,
+        )
 
     def agent(self, root: Path) -> Agent:
         """The agent that a definition with `run` makes; its prompt's file, where it has one, is read."""
@@ -55,6 +67,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         assert entry.run is not None  # noqa: S101 - only what can be run is resolved
         if not (entry.run if isinstance(entry.run, str) else entry.run[0]).strip():
             raise place_of(self.node, "run").error(f"`run` of agent {quoted(self.name)} names no program")
+        prompt, is_template = self._prompt(root)
         return Agent(
             name=self.name,
             run=entry.run,
@@ -63,7 +76,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             deliverables=_several(entry.deliverables),
             context=_several(entry.context),
             env=entry.env or {},
-            prompt=self.body if entry.prompt is None else self._prompt(entry.prompt, root),
+            prompt=prompt,
+            template=is_template,
             max_retries=entry.max_retries,
             retry=entry.retry,
             retry_strategies=entry.retry_strategies or {},
@@ -74,13 +88,23 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             source=str(self.place),
         )
 
-    def _prompt(self, given: str, root: Path) -> str:
-        """The text of the file of the repository that `given` names, or else `given` itself."""
+    def _prompt(self, root: Path) -> tuple[str | None, bool]:
+        """The prompt, and whether it is a template, which is checked."""
+        given = self.entry.prompt
+        text, begins = (self.body, self.body_place) if given is None else self._prompt_text(given, root)
+        is_foreign = given is None and begins is None
+        if text is None or is_foreign or self.entry.template is False or not looks_like_template(text):
+            return text, False
+        check_template(text, place_of(self.node, "prompt"), begins=begins)
+        return text, True
+
+    def _prompt_text(self, given: str, root: Path) -> tuple[str, Place | None]:
+        """The text of the file of the repository that `given` names, and its place, or else `given` itself."""
         place = place_of(self.node, "prompt")
         path = _file_below(root, given)
         if path is not None:
             try:
-                return read_text(path, given)
+                return read_text(path, given), Place(given, 1)
             except ConfigError as error:
                 raise place.error(f"the prompt file can't be used: {error.message}") from error
         if _LIKE_A_FILE.fullmatch(given):
@@ -88,7 +112,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
                 f"the prompt file {quoted(given)} does not exist in this repository",
                 hint="write a prompt that is no file as a sentence",
             )
-        return given
+        return given, None
 
 
 def _several(given: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -195,7 +195,8 @@ def _markdown_problem(definition: Definition) -> ConfigError | None:
 
 
 def _front_matter(path: Path, source: str) -> Definition:
-    parsed = frontmatter.parse(read_text(path, source), source)
+    text = read_text(path, source)
+    parsed = frontmatter.parse(text, source)
     if parsed is None:
         hint = f"begin {source} with the lines `---`, `run: <command>`, `---`"
         raise Place(source, 1, 1).error(
@@ -204,7 +205,8 @@ def _front_matter(path: Path, source: str) -> Definition:
     node, body = parsed
     entry = msgspec.convert(decode(node, FrontMatter, "the front matter"), FrontMatter)
     assert isinstance(node, Mapping)  # noqa: S101 - decode refused everything else
-    return Definition(name=entry.name or path.stem, entry=entry, node=node, body=body or None)
+    place = frontmatter.body_place(text, body, source)
+    return Definition(name=entry.name or path.stem, entry=entry, node=node, body=body or None, body_place=place)
 
 
 def _coding_agents(root: Path) -> Iterator[DiscoveredAgent]:

@@ -21,6 +21,11 @@ def split(text: str, file: str) -> tuple[str, str] | None:
     return text[begin.end() : end.start()], text[end.end() :].strip("\r\n")
 
 
+def body_place(text: str, body: str, file: str) -> Place:
+    """Where the body, as `split` gives it, begins."""
+    return Place(file, text.count("\n", 0, text.rindex(body)) + 1, 1)
+
+
 def parse(text: str, file: str) -> tuple[Node, str] | None:
     """As `split`, with the front matter as a node whose places are those of the whole file."""
     parts = split(text, file)

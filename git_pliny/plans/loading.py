@@ -17,6 +17,7 @@ from git_pliny.plans.files import label
 from git_pliny.plans.frameworks import Framework
 from git_pliny.plans.manifest_file import load_manifest
 from git_pliny.plans.positions import Place, listed, quoted
+from git_pliny.plans.prompts import check_mentions
 
 PLAN_FILE = "pliny.yaml"
 MANIFEST = "plan/plan_manifest.json"
@@ -71,6 +72,7 @@ def load(
 
 def _loaded(plan: Plan, document: Document, assembly: Assembly) -> LoadedPlan:
     whole = msgspec.structs.replace(plan, resolvers=assembly.resolvers(plan))
+    check_mentions(whole)
     return LoadedPlan(plan=whole, document=document, notes=_left_out(whole, document) if plan.framework else ())
 
 

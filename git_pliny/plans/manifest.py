@@ -10,8 +10,10 @@ import msgspec
 
 from git_pliny.errors import ConfigError, NotFoundError
 from git_pliny.model.plan import Agent, ManifestLink, Phase, Plan
+from git_pliny.model.prompt import with_task
 from git_pliny.plans.nodes import Mapping, place_of
 from git_pliny.plans.positions import Place, quoted, suggestion
+from git_pliny.plans.prompts import parse_template
 from git_pliny.plans.rules import Member, check_names, check_needs
 from git_pliny.plans.schema import Name
 
@@ -41,12 +43,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     completed: bool = False
 
     @property
+    def words(self) -> str:
+        """Title and description, as Markdown."""
+        parts = [f"# {self.title or self.id}", self.description]
+        return "\n\n".join(part.strip() for part in parts if part.strip())
+
+    @property
     def prompt(self) -> str:
         """What the agent is told, as Markdown."""
-        parts = [f"# {self.title or self.id}", self.description]
-        if self.acceptance_criteria:
-            parts.append("Acceptance criteria:\n\n" + "\n".join(f"- {each}" for each in self.acceptance_criteria))
-        return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+        criteria = "Acceptance criteria:\n\n" + "\n".join(f"- {each}" for each in self.acceptance_criteria)
+        return "\n\n".join([self.words, criteria.strip()] if self.acceptance_criteria else [self.words]) + "\n"
 
 
 class Iteration(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,10 +203,22 @@ class Manifest(Content, frozen=True, kw_only=True):
             agent,
             name=task.id,
             needs=tuple(members[task.id].needs),
-            prompt=f"{agent.prompt.rstrip()}\n\n{task.prompt}" if agent.prompt else task.prompt,
+            prompt=_prompt(agent, task),
+            task=task.words if agent.template else None,
+            acceptance_criteria=task.acceptance_criteria if agent.template else (),
             title=task.title,
             source=str(self.place(*path)),
         )
+
+
+def _prompt(agent: Agent, task: Task) -> str:
+    """What the agent's own prompt says and does not say of the task; the task's own words are no template."""
+    if not agent.prompt:
+        return task.prompt
+    if agent.template:
+        names = parse_template(agent.prompt).names
+        return with_task(agent.prompt, names=names, criteria=bool(task.acceptance_criteria))
+    return f"{agent.prompt.rstrip()}\n\n{task.prompt}"
 
 
 def new_manifest(requirement_id: str, project_name: str) -> Manifest:

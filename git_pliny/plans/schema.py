@@ -47,6 +47,7 @@ class AgentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     context: Text | tuple[Text, ...] | None = None
     env: dict[Variable, str] | None = None
     prompt: Text | None = None
+    template: bool | None = None
     max_retries: Retries | None = None
     retry: RetryStrategy | None = None
     retry_strategies: dict[Category, RetryStrategy] | None = None

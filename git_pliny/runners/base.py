@@ -109,6 +109,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     launch_errno: int | None = None
     """Why there is no exit status: the process could not be started, or its status was lost (ECHILD)."""
     launch_error: str | None = None
+    refusal: str | None = None
+    """Why it never came to a start: a sentence about the prompt or the context that it was to get."""
     duration_s: float = 0.0
     """From the start to the end of the agent's first process; the rest of its group may have taken longer to end."""
     tail: str = ""

@@ -129,6 +129,11 @@ class Run:
         """The time, as entries write it: after every entry so far, even where the clock has been set back."""
         return render_time(self._chain.moment(self._clock()))
 
+    @property
+    def bounds(self) -> Bounds:
+        """What is stored of a file, and how it is masked."""
+        return self._bounds
+
     def keep_plan(self, raw: bytes) -> str:
         """Store a plan's JSON; the oid is for a `plan_change` entry, and the flush of that entry makes it reachable."""
         writer = ObjectWriter(self.repository)

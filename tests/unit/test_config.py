@@ -33,6 +33,8 @@ EXAMPLES: dict[str, object] = {
     "execution.grace": "0s",
     "execution.iterations": 7,
     "execution.sanity_limit": 1000,
+    "execution.context_limit": 4096,
+    "execution.prompt_limit": 8192,
     "error_handling.max_delay": 0,
     "error_handling.rules": [{"match": "try again", "category": "network", "exit": [75]}],
     "output.limit": 1 << 30,

@@ -39,10 +39,10 @@ PURE_FORBIDS = {
     "tempfile",
 }
 PURE_FORBIDS |= {"threading", "time", "uuid"}
-HOMES = {"dulwich": {"git"}, "rich": {"cli"}, "typer": {"cli"}}
+HOMES = {"dulwich": {"git"}, "jinja2": {"plans"}, "rich": {"cli"}, "typer": {"cli"}}
 """Libraries that only some packages may import."""
-IMPORTS_LATE = {"git_pliny.cli.loading"}
-"""Where what the command line asks for is imported."""
+IMPORTS_LATE = {"git_pliny.cli.loading", "git_pliny.plans.prompts"}
+"""Where what the command line asks for is imported, and the engine of templates when the first one is met."""
 
 
 def module_name(path: Path) -> str:

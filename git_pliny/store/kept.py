@@ -1,0 +1,93 @@
+"""What attempts that succeeded have left: their output and deliverables as text, masked and bounded, for later agents.
+
+Read from the files of this machine, or from the session's artifacts where those are gone or were never here.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from git_pliny.git.objects import MODE_LINK, MODE_TREE
+from git_pliny.model.names import encode
+from git_pliny.model.session import AgentStatus
+from git_pliny.runners.base import OUTPUT
+from git_pliny.store.artifacts import AttemptPlace, Bounds, attempt_folder, bounded
+from git_pliny.store.run import Run
+from git_pliny.store.sessions import ARTIFACTS
+
+LONGEST = 256 * 1024
+"""Bytes of one text; of a longer one its beginning and its end are given."""
+
+
+def last_success(run: Run, agent: str) -> AttemptPlace | None:
+    """The agent's latest attempt, where that succeeded and was not set back since.
+
+    One whose changes a user took over by hand ended in another run than it began in: its files have the older name.
+    """
+    state = run.state.agents.get(agent)
+    last = state.last_end() if state else None
+    if state is None or last is None or last.end.status is not AgentStatus.COMPLETED:
+        return None
+    runs = [ended.key.run for ended in reversed(state.ends) if ended.key.attempt == last.key.attempt]
+    places = [AttemptPlace(agent, last.key.attempt, each) for each in runs]
+    return next((place for place in places if read_output(run, place) is not None), places[0])
+
+
+def read_output(run: Run, place: AttemptPlace) -> str | None:
+    """What the attempt printed; None where that is not kept."""
+    local = bounded(f"{attempt_folder(run.outputs, place)}{OUTPUT}", _bounds(run))
+    stored = f"{ARTIFACTS}{run.session}:outputs/{encode(place.agent)}/{place.stem}.log"
+    return _text(run, local if local is not None else run.reader.blob(stored))
+
+
+class Delivered(Mapping[str, str]):
+    """The files that an attempt delivered, by name: each is read when it is asked for."""
+
+    def __init__(self, run: Run, place: AttemptPlace) -> None:
+        self._run = run
+        folder = attempt_folder(run.outputs, place)
+        found: dict[str, Path | str] = dict(_local(folder))
+        if not found:
+            top = run.reader.read(f"{ARTIFACTS}{run.session}:deliverables/{encode(place.agent)}/{place.stem}")
+            found = dict(self._stored(top.oid)) if top else {}
+        self._files = {name: found[name] for name in sorted(found)}
+
+    def __getitem__(self, name: str) -> str:
+        where = self._files[name]
+        data = bounded(where, _bounds(self._run)) if isinstance(where, Path) else self._run.reader.blob(where)
+        return _text(self._run, data) or ""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def _stored(self, top: str, below: str = "") -> Iterator[tuple[str, Path | str]]:
+        for raw, entry in self._run.reader.tree(top).items():
+            name = below + os.fsdecode(raw)
+            if entry.mode == MODE_TREE:
+                yield from self._stored(entry.oid, f"{name}/")
+            elif entry.mode != MODE_LINK:
+                yield name, entry.oid
+
+
+def _local(folder: Path) -> Iterator[tuple[str, Path]]:
+    if folder.is_symlink():  # put in place of ours
+        return
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            yield Path(parent, name).relative_to(folder).as_posix(), Path(parent, name)
+
+
+def _bounds(run: Run) -> Bounds:
+    return Bounds(run.bounds.masking, min(run.bounds.limit, LONGEST))
+
+
+def _text(run: Run, data: bytes | None) -> str | None:
+    if data is None:
+        return None
+    limit = _bounds(run).limit
+    if len(data) > limit + LONGEST // 16:  # stored under a higher limit; a little more are the words about what was cut
+        data = data[: limit // 2] + b"\n[...]\n" + data[len(data) - limit // 2 :]
+    return data.decode("utf-8", "replace")
