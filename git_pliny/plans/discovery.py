@@ -29,7 +29,6 @@ PROJECT_AGENTS = ".pliny/agents"
 CODING_AGENTS = ".claude/agents"
 
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")
-_LINE = re.compile(r"^(name|description):[ \t]*[\"']?(.*?)[\"']?[ \t\r]*$", re.MULTILINE)
 _ONLY_COMMANDS = "this version runs only agents with `run:`, a command"
 
 
@@ -216,12 +215,12 @@ def _coding_agents(root: Path) -> Iterator[DiscoveredAgent]:
 
 
 def _coding_agent(path: Path, source: str) -> DiscoveredAgent:
-    """Read by lines and not as YAML: these files are another program's, and many of them are no YAML."""
+    """These files are another program's, and many of them are no YAML."""
     try:
         parts = frontmatter.split(read_text(path, source), source)
     except ConfigError:
         parts = None
-    said = {match[1]: match[2] for match in _LINE.finditer(parts[0])} if parts else {}
+    said = frontmatter.read_loosely(parts[0], source) if parts else {}
     name = said.get("name") or path.stem
     name = path.stem if checks.name(name) else name
     return DiscoveredAgent(

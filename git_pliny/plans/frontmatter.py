@@ -2,11 +2,14 @@
 
 import re
 
+from git_pliny.errors import PlanError
 from git_pliny.plans import yaml
-from git_pliny.plans.nodes import Mapping, Node
+from git_pliny.plans.nodes import Mapping, Node, Scalar
 from git_pliny.plans.positions import Place
 
 _FENCE = re.compile(r"-{3}[ \t]*\r?\n")
+_KEY = re.compile(r"([A-Za-z_][\w-]*):(?=\s|$)")
+_BLOCK = re.compile(r"[|>][-+0-9]*")
 _END = re.compile(r"^-{3}[ \t]*\r?$\n?", re.MULTILINE)
 
 
@@ -24,6 +27,37 @@ def split(text: str, file: str) -> tuple[str, str] | None:
 def body_place(text: str, body: str, file: str) -> Place:
     """Where the body, as `split` gives it, begins."""
     return Place(file, text.count("\n", 0, text.rindex(body)) + 1, 1)
+
+
+def read_loosely(front: str, file: str) -> dict[str, str]:
+    """The texts of a front matter that need not be YAML: `description: Use it so: "like this"` is a line as well."""
+    try:
+        node = yaml.parse(front, file)
+    except PlanError:
+        return {key: _unquoted(" ".join(lines)) for key, lines in _by_lines(front).items()}
+    items = node.items if isinstance(node, Mapping) else {}
+    return {key: value.text.strip() for key, value in items.items() if isinstance(value, Scalar) and not value.is_null}
+
+
+def _by_lines(front: str) -> dict[str, list[str]]:
+    """Each key with its text and the indented lines that go on with it."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in front.splitlines():
+        key = _KEY.match(line)
+        if key:
+            lines = found.setdefault(key[1], [])
+        text = line[key.end() :] if key else line if line[:1].isspace() else ""
+        if text.strip() and not (key and _BLOCK.fullmatch(text.strip())):
+            lines.append(text.strip())
+    return found
+
+
+def _unquoted(text: str) -> str:
+    """`text` without quotes around the whole of it."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1].replace('\\"', '"') if text[0] == '"' else text[1:-1].replace("''", "'")
+    return text
 
 
 def parse(text: str, file: str) -> tuple[Node, str] | None:

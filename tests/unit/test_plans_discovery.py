@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from git_pliny.errors import ConfigError
 from git_pliny.plans import frontmatter
@@ -179,3 +181,38 @@ def test_agents_of_a_phase_say_so_or_have_a_name_that_begins_so(tmp_path: Path) 
 def test_a_folder_that_can_not_be_listed_is_an_error_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="can't be listed: File name too long"):
         list_agents(tmp_path, tmp_path / ("x" * 5000))
+
+
+@pytest.mark.parametrize(
+    ("front", "description"),
+    [
+        (
+            'description: Use it so. user: "Write it" assistant: "Here: "',
+            'Use it so. user: "Write it" assistant: "Here: "',
+        ),
+        ("description: >-\n  A long one\n  that goes on: here", "A long one that goes on: here"),
+        ("description: >-\n  A long one\n  that goes on\ntools: [Read, Grep\n", "A long one that goes on"),
+        ('description: "Says \\"hi\\": now"\r', 'Says "hi": now'),
+        ('description: "Says \\"hi\\": now"\ntools: Read: x: y', 'Says "hi": now'),
+        ("description: 'It''s: fine'\ncolor: a: b", "It's: fine"),
+        ("description: Goes on\n  here: yes\n", "Goes on here: yes"),
+        ("description:\ntools: Read, Grep", ""),
+        ("description: 'open\ntools: Read", "'open"),
+        ("tools:\n  - Read\nmodel: sonnet", ""),
+        ("- a\n- b", ""),
+        ("description: {a: b}", ""),
+        ("\tdescription: x", ""),
+    ],
+)
+def test_a_coding_agent_s_front_matter_need_not_be_yaml(tmp_path: Path, front: str, description: str) -> None:
+    file = tmp_path / ".claude/agents/it.md"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"---\n{front}\n---\nBody {{{{ x }}}}\n", newline="")
+    found = list_agents(tmp_path, None)
+    assert [(agent.name, agent.description) for agent in found] == [("it", description)]
+
+
+@given(front=st.text(alphabet="ab:\"'|>-[]{}#& \n\t\\@%", max_size=40))
+@settings(max_examples=200)
+def test_no_front_matter_stops_the_listing(front: str) -> None:
+    assert isinstance(frontmatter.read_loosely(front, "x.md"), dict)
