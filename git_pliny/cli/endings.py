@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from shlex import quote
 
-from git_pliny.cli import messages, output, overview, render
+from git_pliny.cli import budgets, messages, output, overview, render
 from git_pliny.cli.choosing import OUTER
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.streams import unless_lost
-from git_pliny.errors import AgentFailedError, InterruptedRunError
+from git_pliny.errors import AgentFailedError, InterruptedRunError, OverBudgetError
 from git_pliny.executor.coordinator import End, Ending
 from git_pliny.executor.options import Order
 from git_pliny.model import graph
@@ -40,7 +40,11 @@ def finish(here: Invocation, order: Order, ending: Ending, state: Fold, *, as_js
             raise AgentFailedError(_failed(session), hint=f"mend it, then: {_resume(here, session)}")
         case End.INTERRUPTED:
             raise InterruptedRunError("interrupted; nothing that completed is lost", hint=_resume(here, session))
-        case End.PAUSED:
+        case End.OVER_BUDGET if ending.over_budget is not None:
+            raise OverBudgetError(
+                f"paused: {ending.reason}", hint=budgets.way_on(order, ending.over_budget, _resume(here, session))
+            )
+        case End.PAUSED | End.OVER_BUDGET:
             lines = [f"paused: {ending.reason}", *_ways_on(order, session, _resume(here, session))]
             lines += _asked_in_vain(here, order, session)
         case End.COMPLETED:

@@ -83,6 +83,18 @@ Only = Annotated[
 Iterations = Annotated[
     int | None, option("--iterations", metavar="N", min=1, help="How many iterations or rounds to run at most.")
 ]
+BudgetCost = Annotated[
+    float | None,
+    option("--budget-cost-usd", metavar="USD", help="What the session may cost in US dollars before it is paused."),
+]
+BudgetTokens = Annotated[
+    int | None,
+    option("--budget-tokens", metavar="N", min=1, help="How many tokens it may use before it is paused."),
+]
+BudgetTime = Annotated[
+    str | None,
+    option("--budget-time", metavar="TIME", help="How long it may work, as in 1h30m, before it is paused."),
+]
 Continuous = Annotated[bool, option("--continuous", help="Run iterations until the plan is complete.")]
 Context = Annotated[
     list[str] | None, option("--context", metavar="FILE", help="A file that every agent gets as context.")
@@ -123,6 +135,9 @@ def execute_command(
     resolved: Resolved = None,
     only: Only = None,
     iterations: Iterations = None,
+    budget_cost_usd: BudgetCost = None,
+    budget_tokens: BudgetTokens = None,
+    budget_time: BudgetTime = None,
     continuous: Continuous = False,
     context: Context = None,
     ignore_leftovers: IgnoreLeftovers = False,
@@ -133,13 +148,22 @@ def execute_command(
 
     The plan is pliny.yaml in the repository root, else plan/plan_manifest.json, or the file given with --plan. What
     runs is the session given with --session, else the current session where it is unfinished, else a new one. Agents
-    that completed are not run again; kill it at any moment, and the same command goes on.
+    that completed are not run again; kill it at any moment, and the same command goes on. Where a budget of the plan, a
+    phase or an agent is used up, nothing more starts: the session is paused, exit status 5, and goes on with a higher
+    one.
     """
     if parallel and sequential:
         raise UsageError("--parallel and --sequential exclude each other", hint="leave one of them out")
     if iterations is not None and continuous:
         raise UsageError("--iterations and --continuous exclude each other", hint="leave one of them out")
-    overrides = {"execution.framework": framework, "execution.jobs": jobs, "execution.checkpoint": checkpoint}
+    overrides = {
+        "execution.framework": framework,
+        "execution.jobs": jobs,
+        "execution.checkpoint": checkpoint,
+        "execution.budget.cost_usd": budget_cost_usd,
+        "execution.budget.tokens": budget_tokens,
+        "execution.budget.time": budget_time,
+    }
     asked = _Asked(
         task=task,
         framework=framework,

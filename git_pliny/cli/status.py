@@ -81,6 +81,12 @@ def _show_current(here: Invocation, repository: Repository, current: _Current) -
     output.fact("session", render.cut(here, f"{render.short(session.id)}  {session.name}", used=output.FACT))
     output.fact("status", current.state, paint=paint)
     output.fact("progress", overview.progress(session))
+    if session.reason is not None:
+        output.fact("because", render.cut(here, session.reason, used=output.FACT))
+    if spent := render.spent(session.metrics.cost_usd, session.metrics.tokens, session.budget):
+        output.fact("spent", render.cut(here, spent, used=output.FACT))
+    if session.budget and session.budget.time_s is not None:
+        output.fact("worked", overview.worked(session))
     if session.current_phase is not None:
         output.fact("phase", render.cut(here, session.current_phase, used=output.FACT))
     if session.failed_agents:
