@@ -1,28 +1,33 @@
-"""What to type where a budget is used up."""
+"""Budgets on the command line: the options that set the session's, and the one that goes on where it is used up."""
 
 import math
-from shlex import quote
+from typing import Annotated
 
-from git_pliny.executor.budgets import OverBudget
-from git_pliny.executor.options import Order
+from git_pliny.cli.declare import option
 from git_pliny.model.budget import Resource, UsedUp
 from git_pliny.model.duration import render_duration
 
+Cost = Annotated[
+    float | None,
+    option("--budget-cost-usd", metavar="USD", help="What the session may cost in US dollars before it is paused."),
+]
+TokenCount = Annotated[
+    int | None,
+    option("--budget-tokens", metavar="N", min=1, help="How many tokens it may use before it is paused."),
+]
+Time = Annotated[
+    str | None,
+    option("--budget-time", metavar="TIME", help="How long it may work, as in 1h30m, before it is paused."),
+]
 
-def way_on(order: Order, over: OverBudget, resume: str) -> str:
-    """The command that goes on with a higher budget: as much again as there was, above what is spent."""
-    found = over.used_up
-    if over.agent is None and over.phase is None:
-        return f"{resume} --budget-{found.resource.replace('_', '-')} {_higher(found)}"
-    if over.agent is not None:
-        source = order.plan.agents[over.agent].source
-        owner = f"agent {over.agent}" + (f" ({source})" if source else "")
-    else:
-        owner = f"phase {over.phase}"
-    return f"give {owner} a higher budget, {found.resource.value}: {_higher(found)}, then: {resume}"
+
+def higher(found: UsedUp) -> str:
+    """The option for a budget with which the session goes on."""
+    return f"--budget-{found.resource.replace('_', '-')} {higher_amount(found)}"
 
 
-def _higher(found: UsedUp) -> str:
+def higher_amount(found: UsedUp) -> str:
+    """As much again as there was, above what is spent."""
     amount = max(found.spent, found.limit) + found.limit
     match found.resource:
         case Resource.COST:
@@ -30,4 +35,4 @@ def _higher(found: UsedUp) -> str:
         case Resource.TOKENS:
             return f"{amount:.0f}"
         case Resource.TIME:
-            return quote(render_duration(amount if amount < 1 else math.ceil(amount)))
+            return render_duration(amount if amount < 1 else math.ceil(amount))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from git_pliny.cli import messages, values
+from git_pliny.cli import budgets, messages, values
 from git_pliny.cli.choosing import OUTER, choose_session
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.endings import finish, show_plan
@@ -83,18 +83,6 @@ Only = Annotated[
 Iterations = Annotated[
     int | None, option("--iterations", metavar="N", min=1, help="How many iterations or rounds to run at most.")
 ]
-BudgetCost = Annotated[
-    float | None,
-    option("--budget-cost-usd", metavar="USD", help="What the session may cost in US dollars before it is paused."),
-]
-BudgetTokens = Annotated[
-    int | None,
-    option("--budget-tokens", metavar="N", min=1, help="How many tokens it may use before it is paused."),
-]
-BudgetTime = Annotated[
-    str | None,
-    option("--budget-time", metavar="TIME", help="How long it may work, as in 1h30m, before it is paused."),
-]
 Continuous = Annotated[bool, option("--continuous", help="Run iterations until the plan is complete.")]
 Context = Annotated[
     list[str] | None, option("--context", metavar="FILE", help="A file that every agent gets as context.")
@@ -135,9 +123,9 @@ def execute_command(
     resolved: Resolved = None,
     only: Only = None,
     iterations: Iterations = None,
-    budget_cost_usd: BudgetCost = None,
-    budget_tokens: BudgetTokens = None,
-    budget_time: BudgetTime = None,
+    budget_cost_usd: budgets.Cost = None,
+    budget_tokens: budgets.TokenCount = None,
+    budget_time: budgets.Time = None,
     continuous: Continuous = False,
     context: Context = None,
     ignore_leftovers: IgnoreLeftovers = False,

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from shlex import quote
 
 from git_pliny.cli import messages, output, render
+from git_pliny.cli.budgets import higher
 from git_pliny.cli.invocation import Invocation
 from git_pliny.git.repository import Repository
+from git_pliny.model.budget import used_up
 from git_pliny.model.events import parse_time
 from git_pliny.model.fold import Fold
 from git_pliny.model.names import encode
 from git_pliny.model.payloads import AgentEnd
 from git_pliny.model.session import AgentRecord, AgentStatus, Session, SessionStatus
+from git_pliny.model.spending import Spending
 from git_pliny.model.visible import visible
 from git_pliny.store import sessions
 
@@ -34,6 +37,9 @@ def next_step(repository: Repository, session: Session) -> str | None:
         return f"git pliny audit summary {name}"
     if sessions.holder(repository, session.id) is not None:
         return f"git pliny audit view --follow {name}"
+    spending = Spending(tokens=session.metrics.tokens, cost_usd=session.metrics.cost_usd)
+    if session.budget and (found := used_up(session.budget, spending, session.metrics.duration_s)):
+        return f"git pliny execute --session {name} {higher(found)}"
     return f"git pliny session resume {name}"
 
 
@@ -65,7 +71,7 @@ def facts(here: Invocation, repository: Repository, session: Session) -> Iterato
     yield "name", session.name
     yield "status", state_of(repository, session)
     yield "progress", progress(session)
-    if session.reason is not None:
+    if session.reason is not None and session.status is SessionStatus.PAUSED:
         yield "because", session.reason
     if session.current_phase is not None:
         yield "phase", session.current_phase + (f", round {session.round}" if session.round > 1 else "")

@@ -8,13 +8,14 @@ import msgspec
 from git_pliny.executor.attempt import Conclusion
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.job import Job
-from git_pliny.model.budget import Resource, UsedUp, seconds_of, used_up
+from git_pliny.model.budget import Resource, UsedUp, used_up
 from git_pliny.model.duration import render_duration
 from git_pliny.model.plan import Phase
+from git_pliny.model.session import BudgetRecord
 from git_pliny.model.settings import Budget
 from git_pliny.model.spending import Spending
 
-_NONE = Budget()
+_NONE = BudgetRecord()
 
 
 class OverBudget(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,12 +43,12 @@ class Budgets:
         known = state.phases.get(phase.name)
         self._desk = desk
         self._phase = phase.name
-        self._session = order.settings.execution.budget
-        self._of_phase = phase.budget or _NONE
-        self._of_agents = {name: order.plan.agents[name].budget or _NONE for name in phase.agents}
+        self._session = order.settings.execution.budget.record()
+        self._of_phase = _record(phase.budget)
+        self._of_agents = {name: _record(order.plan.agents[name].budget) for name in phase.agents}
         self._begun = order.monotonic()
-        self._session_s = state.worked_s if self._session.time else 0.0
-        self._phase_s = known.worked_s if known and self._of_phase.time else 0.0
+        self._session_s = state.worked_s if self._session.time_s is not None else 0.0
+        self._phase_s = known.worked_s if known and self._of_phase.time_s is not None else 0.0
         self.is_limited = any(each != _NONE for each in (self._session, self._of_phase, *self._of_agents.values()))
         """Whether there is any."""
 
@@ -69,12 +70,12 @@ class Budgets:
 
     def time_left_s(self, name: str) -> float | None:
         """What is left of the agent's own budget of time; None where it has none."""
-        limit = seconds_of(self._of_agents[name])
+        limit = self._of_agents[name].time_s
         return None if limit is None else limit - self._desk.run.state.agents[name].worked_s
 
     def time_is_up(self, name: str) -> OverBudget | None:
         """An attempt of the agent was ended since its own budget of time is spent."""
-        limit = seconds_of(self._of_agents[name])
+        limit = self._of_agents[name].time_s
         if limit is None:
             return None
         spent = max(self._desk.run.state.agents[name].worked_s, limit)
@@ -88,7 +89,7 @@ class Budgets:
         name = job.attempt.agent.name
         if self.is_limited and conclusion.outcome.launch_errno is None:
             self._miss(name, conclusion)
-        limit = seconds_of(self._of_agents[name])
+        limit = self._of_agents[name].time_s
         if limit is None or conclusion.failure is None or not is_cut_short(job, conclusion):
             return conclusion
         words = f"ended, since its budget of time is used up: {render_duration(limit)}"
@@ -101,6 +102,10 @@ class Budgets:
             self._desk.warn_once(_untold(name, "cost"), about="untold cost")
         if (spent is None or spent.tokens is None) and any(each.tokens is not None for each in budgets):
             self._desk.warn_once(_untold(name, "tokens"), about="untold tokens")
+
+
+def _record(budget: Budget | None) -> BudgetRecord:
+    return _NONE if budget is None else budget.record()
 
 
 def in_words(resource: Resource, amount: float) -> str:

@@ -17,7 +17,6 @@ from git_pliny.executor.phase import PhaseLoop
 from git_pliny.executor.rounds import NextRound, after_round
 from git_pliny.executor.workers import Interrupt
 from git_pliny.model import graph
-from git_pliny.model.budget import as_record
 from git_pliny.model.codec import changed_agents
 from git_pliny.model.events import EventType
 from git_pliny.model.fold import AgentState
@@ -129,7 +128,7 @@ class Coordinator:
 
     def _take_budget(self) -> None:
         """Record the session's budget where it is another one than the session knows."""
-        run, budget = self._desk.run, as_record(self._desk.order.settings.execution.budget)
+        run, budget = self._desk.run, self._desk.order.settings.execution.budget.record()
         if budget != (run.state.budget or BudgetRecord()):
             self._desk.note(EventType.BUDGET, data=msgspec.to_builtins(budget))
 

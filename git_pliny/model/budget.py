@@ -4,9 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from git_pliny.model.duration import parse_duration
 from git_pliny.model.session import BudgetRecord
-from git_pliny.model.settings import Budget
 from git_pliny.model.spending import Spending
 
 
@@ -26,24 +24,14 @@ class UsedUp(msgspec.Struct, frozen=True, kw_only=True):
     limit: float
 
 
-def used_up(budget: Budget, spending: Spending, worked_s: float) -> UsedUp | None:
+def used_up(budget: BudgetRecord, spending: Spending, worked_s: float) -> UsedUp | None:
     """The first part of the budget of which nothing is left; None while there is something of all of them."""
     limits = (
         (Resource.COST, budget.cost_usd, spending.cost_usd),
         (Resource.TOKENS, budget.tokens, spending.tokens.total if spending.tokens else None),
-        (Resource.TIME, seconds_of(budget), worked_s),
+        (Resource.TIME, budget.time_s, worked_s),
     )
     for resource, limit, spent in limits:
         if limit is not None and spent is not None and spent >= limit:
             return UsedUp(resource=resource, spent=spent, limit=limit)
     return None
-
-
-def as_record(budget: Budget) -> BudgetRecord:
-    """The budget as the trail and the session tell it."""
-    return BudgetRecord(cost_usd=budget.cost_usd, tokens=budget.tokens, time_s=seconds_of(budget))
-
-
-def seconds_of(budget: Budget) -> float | None:
-    """The budget of time; None where there is none."""
-    return None if budget.time is None else parse_duration(budget.time)

@@ -208,7 +208,7 @@ def _rollback(state: Fold, entry: Entry) -> None:
         return
     state.open_rollback = None
     state.rollbacks.append(data)
-    state.status = data.status
+    state.status, state.reason = data.status, None
     round_begun = _back_to_round(state, data.commit)
     back, again = set(data.set_back), set(data.restored)
     for name, agent in state.agents.items():

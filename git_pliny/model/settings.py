@@ -5,7 +5,8 @@ from typing import Annotated
 
 import msgspec
 
-from git_pliny.model.duration import DURATION_PATTERN
+from git_pliny.model.duration import DURATION_PATTERN, parse_duration
+from git_pliny.model.session import BudgetRecord
 
 # `extra["check"]` names what `plans` and `config` check beyond the type.
 Duration = Annotated[
@@ -101,6 +102,11 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cost_usd: Dollars | None = None
     tokens: TokenCount | None = None
     time: Timeout | None = None
+
+    def record(self) -> BudgetRecord:
+        """The budget as the trail and the session tell it."""
+        time_s = None if self.time is None else parse_duration(self.time)
+        return BudgetRecord(cost_usd=self.cost_usd, tokens=self.tokens, time_s=time_s)
 
 
 class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

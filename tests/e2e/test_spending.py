@@ -31,6 +31,9 @@ def test_a_session_without_budget_left_is_paused_and_goes_on_by_the_command_that
     )
     scratch.pliny("execute", exits=5)
     assert attempts(scratch)["c"] == 0
+    next_step = f"git pliny execute --session {scratch.session()['id'][:8]} --budget-cost-usd 2.00\n"
+    assert f"next: {next_step}" in scratch.pliny("session", "show").stdout
+    assert f"next         {next_step}" in scratch.pliny("status").stdout
     scratch.pliny(*hint.split()[2:])
     assert scratch.session()["status"] == "completed"
     assert scratch.session()["metrics"]["cost_usd"] == 1.5

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_pliny.model.budget import Resource, UsedUp, as_record, used_up
+from git_pliny.model.budget import Resource, UsedUp, used_up
 from git_pliny.model.payloads import Spent
 from git_pliny.model.session import BudgetRecord, Tokens
 from git_pliny.model.settings import Budget
@@ -51,7 +51,7 @@ def spending(*spent: Spent | None) -> Spending:
 def test_a_budget_is_used_up_when_nothing_of_it_is_left(
     budget: Budget, spent: Spent | None, worked_s: float, found: UsedUp | None
 ) -> None:
-    assert used_up(budget, spending(spent), worked_s) == found
+    assert used_up(budget.record(), spending(spent), worked_s) == found
 
 
 def test_what_nobody_told_is_unknown_and_not_nothing() -> None:
@@ -63,23 +63,23 @@ def test_amounts_add_up_without_the_dust_of_binary_fractions() -> None:
 
 
 def test_the_record_of_a_budget_has_its_time_in_seconds() -> None:
-    assert as_record(Budget(cost_usd=2.5, tokens=7, time="1m30s")) == BudgetRecord(cost_usd=2.5, tokens=7, time_s=90.0)
+    assert Budget(cost_usd=2.5, tokens=7, time="1m30s").record() == BudgetRecord(cost_usd=2.5, tokens=7, time_s=90.0)
 
 
 @given(BUDGETS, st.lists(SPENT, max_size=5), st.floats(0, 100), SPENT, st.floats(0, 10))
 def test_a_budget_that_is_used_up_stays_so_whatever_is_spent_next(
     budget: Budget, spent: list[Spent], worked_s: float, more: Spent, longer_s: float
 ) -> None:
-    if used_up(budget, spending(*spent), worked_s):
-        assert used_up(budget, spending(*spent, more), worked_s + longer_s)
+    if used_up(budget.record(), spending(*spent), worked_s):
+        assert used_up(budget.record(), spending(*spent, more), worked_s + longer_s)
 
 
 @given(BUDGETS, st.lists(SPENT, max_size=5), st.floats(0, 100))
 def test_while_it_is_not_used_up_all_that_is_known_lies_below_it(
     budget: Budget, spent: list[Spent], worked_s: float
 ) -> None:
-    known, limits = spending(*spent), as_record(budget)
-    if used_up(budget, known, worked_s) is None:
+    known, limits = spending(*spent), budget.record()
+    if used_up(budget.record(), known, worked_s) is None:
         assert limits.cost_usd is None or (known.cost_usd or 0.0) < limits.cost_usd
         assert limits.tokens is None or (known.tokens or Tokens()).total < limits.tokens
         assert limits.time_s is None or worked_s < limits.time_s

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from git_pliny.cli.budgets import way_on
+from git_pliny.cli.endings import way_on
 from git_pliny.executor.budgets import OverBudget
 from git_pliny.executor.options import Options, Order
 from git_pliny.masking import Masker

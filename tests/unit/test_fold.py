@@ -210,7 +210,9 @@ def test_an_agent_worked_for_all_its_attempts_and_a_cut_off_one_until_its_run_fe
 
 def test_what_a_rollback_sets_back_stays_spent() -> None:
     back = event(EventType.ROLLBACK, name="x", commit=OID, before="y", set_back=[["a", "aaaaaaaa", 1]])
-    session = folded(PLAN, start("a"), end("a", spent={"cost_usd": 0.5}), back).session()
+    over = event(EventType.SESSION_END, status="paused", reason="r")
+    session = folded(PLAN, start("a"), end("a", spent={"cost_usd": 0.5}), over, back).session()
+    assert session.reason is None
     assert session.metrics.cost_usd == session.agents["a"].cost_usd == session.phases["p"].cost_usd == 0.5
 
 
