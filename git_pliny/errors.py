@@ -68,6 +68,12 @@ class WouldOverwriteError(PlinyError):
     exit_code = 4
 
 
+class OverBudgetError(PlinyError):
+    """A further attempt would go beyond a budget; the session can be resumed with a higher one."""
+
+    exit_code = 5
+
+
 class InterruptedRunError(PlinyError):
     """The user interrupted the run; it can be resumed."""
 

@@ -174,19 +174,22 @@ def _show_summary(here: Invocation, summary: Summary) -> None:
     total = summary.total
     output.fact("session", summary.session)
     output.fact("entries", f"{summary.entries} in {render.plural(summary.runs, 'run')}")
-    output.fact("worked", render.duration(total.duration_s))
+    limit = summary.budget.time_s if summary.budget else None
+    of = f" of {render.duration(limit)}" if limit is not None else ""
+    output.fact("worked", render.duration(total.duration_s) + of)
     done = (f"{total.retries} retried", f"{total.failures} failed", f"{total.rolled_back} rolled back")
     output.fact("attempts", f"{total.attempts}: {', '.join(done)}")
-    if total.cost_usd is not None or total.tokens is not None:
-        output.fact("spent", f"{render.cost(total.cost_usd)}, tokens: {render.tokens(total.tokens)}")
+    if spent := render.spent(total.cost_usd, total.tokens, summary.budget):
+        output.fact("spent", spent)
     output.fact("checkpoints", str(summary.checkpoints))
     output.fact("rollbacks", str(summary.rollbacks))
     if summary.errors:
         ordered = sorted(summary.errors.items(), key=lambda pair: (-pair[1], pair[0]))
         output.fact("failures", ", ".join(f"{count} {render.clip(category, 40)}" for category, count in ordered))
     for heading, rows in (("phase", summary.phases.items()), ("agent", summary.agents.items())):
-        columns = (heading, "time", "attempts", "retried", "failed", "rolled back", "cost")
-        cells = [(name, *_cells(tally)) for name, tally in rows]
+        told = render.tokens_heading(tally for _, tally in rows)
+        columns = (heading, "time", "attempts", "retried", "failed", "rolled back", "cost", *told)
+        cells = [(name, *_cells(tally))[: len(columns)] for name, tally in rows]
         if cells:
             output.data()
             output.table(columns, render.fit(here, columns, cells, flexible=0))
@@ -194,4 +197,9 @@ def _show_summary(here: Invocation, summary: Summary) -> None:
 
 def _cells(tally: Tally) -> tuple[str, ...]:
     counts = (tally.attempts, tally.retries, tally.failures, tally.rolled_back)
-    return (render.duration(tally.duration_s), *map(str, counts), render.cost(tally.cost_usd))
+    return (
+        render.duration(tally.duration_s),
+        *map(str, counts),
+        render.cost(tally.cost_usd),
+        render.tokens(tally.tokens),
+    )

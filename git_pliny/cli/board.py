@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
+from git_pliny.cli.render import cost, spent, tokens
 from git_pliny.model.events import Entry, EventType
 from git_pliny.model.fold import Fold
+from git_pliny.model.payloads import Spent
 from git_pliny.model.plan import Phase, Plan
 from git_pliny.model.session import AgentStatus
 
@@ -52,6 +54,9 @@ _OF_MANY = {
     EventType.AGENT_RERUN,
     EventType.ROLLBACK,
 }
+
+
+_SPENDING = _OF_MANY | {EventType.BUDGET, EventType.ERROR, EventType.AGENT_END, EventType.SPEND}
 
 
 class Tally:
@@ -136,6 +141,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     percent: int
     seconds: float
     checkpoint: str
+    spent: str = ""
+    """What the session has spent by now, and of how much."""
 
 
 class _Attempt(msgspec.Struct, frozen=True):
@@ -161,6 +168,7 @@ class Board:
         self._attempts: dict[str, _Attempt] = {}
         self._checkpoint = ""
         self._round = 1
+        self._spent = ""
 
     def take(self, entry: Entry, state: Fold) -> None:
         """Show what an entry changed."""
@@ -173,6 +181,8 @@ class Board:
             self._checkpoint = str(entry.data.get("name", ""))
         elif entry.type in _OF_MANY:
             self._look_up(state)
+        if entry.type in _SPENDING:
+            self._spent = spent(state.spending.cost_usd, state.spending.tokens, state.budget) or ""
         self._all.take(entry, state)
         self._here.take(entry, state)
         if entry.agent is not None:
@@ -199,6 +209,7 @@ class Board:
             percent=self._all.percent,
             seconds=now - self._begun,
             checkpoint=self._checkpoint,
+            spent=self._spent,
         )
 
     def _look_up(self, state: Fold) -> None:
@@ -216,7 +227,9 @@ class Board:
         elif entry.type == EventType.RETRY and name in self._attempts:
             self._attempts[name] = _Attempt(number + 1, now, _seconds(data.get("delay_s")), self._attempts[name].said)
         elif entry.type == EventType.AGENT_END:
-            self._attempts[name] = _Attempt(number, now, _seconds(data.get("duration_s")), reason(data.get("error")))
+            self._attempts[name] = _Attempt(
+                number, now, _seconds(data.get("duration_s")), reason(data.get("error")) or price(data)
+            )
         elif entry.type == EventType.AGENT_BLOCK:
             self._attempts[name] = _Attempt(number, now, said=f"needs {data.get('by')}")
 
@@ -263,6 +276,17 @@ def _standing(entry: Entry) -> Standing | None:
 
 def _seconds(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
+
+
+def price(data: Mapping[str, Any]) -> str:
+    """What an attempt told to have spent; empty where it told nothing."""
+    try:
+        told = msgspec.convert(data.get("spent"), Spent | None)
+    except msgspec.ValidationError:
+        return ""
+    parts = [cost(told.cost_usd)] if told and told.cost_usd is not None else []
+    parts += [f"{tokens(told.tokens)} tokens"] if told and told.tokens is not None else []
+    return ", ".join(parts)
 
 
 def titled(name: str, title: str) -> str:

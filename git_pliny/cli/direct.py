@@ -4,6 +4,7 @@ Plain is: a command, options as declared with their values apart or after `=`, a
 help, no mistakes, no `-C`, no value that begins with a dash. A line is read as typer reads it, or not at all.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from inspect import Parameter, signature
@@ -15,6 +16,7 @@ from git_pliny.cli import loading, table
 from git_pliny.cli.declare import Declaration
 
 _DIGITS = 18
+_AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
 
 class Call(NamedTuple):
@@ -38,6 +40,8 @@ class _Declared(NamedTuple):
     def convert(self, word: str) -> Any:
         if self.kind is int:
             return self._number(word)
+        if self.kind is float and _AMOUNT.fullmatch(word):
+            return float(word)
         if issubclass(self.kind, StrEnum):
             return self._choice(word)
         if self.kind in (str, Path):

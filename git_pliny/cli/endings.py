@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterator
 from shlex import quote
 
-from git_pliny.cli import messages, output, overview, render
+from git_pliny.cli import budgets, messages, output, overview, render
 from git_pliny.cli.choosing import OUTER
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.streams import unless_lost
-from git_pliny.errors import AgentFailedError, InterruptedRunError
+from git_pliny.errors import AgentFailedError, InterruptedRunError, OverBudgetError
+from git_pliny.executor.budgets import OverBudget
 from git_pliny.executor.coordinator import End, Ending
 from git_pliny.executor.options import Order
 from git_pliny.model import graph
@@ -40,7 +41,11 @@ def finish(here: Invocation, order: Order, ending: Ending, state: Fold, *, as_js
             raise AgentFailedError(_failed(session), hint=f"mend it, then: {_resume(here, session)}")
         case End.INTERRUPTED:
             raise InterruptedRunError("interrupted; nothing that completed is lost", hint=_resume(here, session))
-        case End.PAUSED:
+        case End.OVER_BUDGET if ending.over_budget is not None:
+            raise OverBudgetError(
+                f"paused: {ending.reason}", hint=way_on(order, ending.over_budget, _resume(here, session))
+            )
+        case End.PAUSED | End.OVER_BUDGET:
             lines = [f"paused: {ending.reason}", *_ways_on(order, session, _resume(here, session))]
             lines += _asked_in_vain(here, order, session)
         case End.COMPLETED:
@@ -111,6 +116,17 @@ def _resume(here: Invocation, session: Session) -> str:
     """The command that goes on with this session; inside an agent it is not the current one."""
     which = f"--session {render.short(session.id)}" if here.environ.get(OUTER) else "--resume"
     return f"git pliny execute {which}"
+
+
+def way_on(order: Order, over: OverBudget, resume: str) -> str:
+    """How to go on with a higher budget: `resume` with an option, or the plan has to give it first."""
+    if over.agent is None and over.phase is None:
+        return f"{resume} {budgets.higher(over.used_up)}"
+    source = order.plan.agents[over.agent].source if over.agent else ""
+    owner = f"agent {over.agent}" if over.agent else f"phase {over.phase}"
+    place = f" ({source})" if source else ""
+    amount = f"{over.used_up.resource.value}: {budgets.higher_amount(over.used_up)}"
+    return f"give {owner}{place} a higher budget, {amount}, then: {resume}"
 
 
 def _ways_on(order: Order, session: Session, resume: str) -> list[str]:

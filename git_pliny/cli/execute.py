@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from git_pliny.cli import messages, values
+from git_pliny.cli import budgets, messages, values
 from git_pliny.cli.choosing import OUTER, choose_session
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.endings import finish, show_plan
@@ -124,6 +124,9 @@ def execute_command(
     resolved: Resolved = None,
     only: Only = None,
     iterations: Iterations = None,
+    budget_cost_usd: budgets.Cost = None,
+    budget_tokens: budgets.TokenCount = None,
+    budget_time: budgets.Time = None,
     continuous: Continuous = False,
     context: Context = None,
     ignore_leftovers: IgnoreLeftovers = False,
@@ -134,13 +137,22 @@ def execute_command(
 
     The plan is pliny.yaml in the repository root, else plan/plan_manifest.json, or the file given with --plan. What
     runs is the session given with --session, else the current session where it is unfinished, else a new one. Agents
-    that completed are not run again; kill it at any moment, and the same command goes on.
+    that completed are not run again; kill it at any moment, and the same command goes on. Where a budget of the plan, a
+    phase or an agent is used up, nothing more starts: the session is paused, exit status 5, and goes on with a higher
+    one.
     """
     if parallel and sequential:
         raise UsageError("--parallel and --sequential exclude each other", hint="leave one of them out")
     if iterations is not None and continuous:
         raise UsageError("--iterations and --continuous exclude each other", hint="leave one of them out")
-    overrides = {"execution.framework": framework, "execution.jobs": jobs, "execution.checkpoint": checkpoint}
+    overrides = {
+        "execution.framework": framework,
+        "execution.jobs": jobs,
+        "execution.checkpoint": checkpoint,
+        "execution.budget.cost_usd": budget_cost_usd,
+        "execution.budget.tokens": budget_tokens,
+        "execution.budget.time": budget_time,
+    }
     asked = _Asked(
         task=task,
         framework=framework,

@@ -126,7 +126,10 @@ class Frame:
         room = width - cell_len(work)
         fitting = (text for text in (phase + visible(view.title), phase) if cell_len(text) <= room)
         start = next(fitting, "") or self._clip(phase, room)
-        return Text(start + work + checkpoint if cell_len(start + work + checkpoint) <= width else start + work)
+        line = start + work
+        for more in (f", {view.spent}" if view.spent else "", checkpoint):
+            line += more if cell_len(line + more) <= width else ""
+        return Text(line)
 
     def _progress(self, view: View, width: int) -> Text:
         """How much of the plan is done: a bar, the percentage, the numbers."""

@@ -77,6 +77,7 @@ EXIT_STATUS = (
     Item("2", "The command line is wrong."),
     Item("3", "An agent failed."),
     Item("4", "Refused, so as not to overwrite work."),
+    Item("5", "Paused: a further attempt would have gone beyond a budget; the run can be resumed with a higher one."),
     Item("70", "A bug in git-pliny; only then a traceback is shown."),
     Item("130", "Interrupted; the run can be resumed."),
 )

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from shlex import quote
 
 from git_pliny.cli import messages, output, render
+from git_pliny.cli.budgets import higher
 from git_pliny.cli.invocation import Invocation
 from git_pliny.git.repository import Repository
+from git_pliny.model.budget import used_up
 from git_pliny.model.events import parse_time
 from git_pliny.model.fold import Fold
 from git_pliny.model.names import encode
 from git_pliny.model.payloads import AgentEnd
 from git_pliny.model.session import AgentRecord, AgentStatus, Session, SessionStatus
+from git_pliny.model.spending import Spending
 from git_pliny.model.visible import visible
 from git_pliny.store import sessions
 
@@ -34,7 +37,16 @@ def next_step(repository: Repository, session: Session) -> str | None:
         return f"git pliny audit summary {name}"
     if sessions.holder(repository, session.id) is not None:
         return f"git pliny audit view --follow {name}"
+    spending = Spending(tokens=session.metrics.tokens, cost_usd=session.metrics.cost_usd)
+    if session.budget and (found := used_up(session.budget, spending, session.metrics.duration_s)):
+        return f"git pliny execute --session {name} {higher(found)}"
     return f"git pliny session resume {name}"
+
+
+def worked(session: Session) -> str:
+    """How long it was worked on, and how long it may be."""
+    limit = session.budget.time_s if session.budget else None
+    return render.duration(session.metrics.duration_s) + (f" of {render.duration(limit)}" if limit is not None else "")
 
 
 def progress(session: Session) -> str:
@@ -59,6 +71,8 @@ def facts(here: Invocation, repository: Repository, session: Session) -> Iterato
     yield "name", session.name
     yield "status", state_of(repository, session)
     yield "progress", progress(session)
+    if session.reason is not None and session.status is SessionStatus.PAUSED:
+        yield "because", session.reason
     if session.current_phase is not None:
         yield "phase", session.current_phase + (f", round {session.round}" if session.round > 1 else "")
     if session.framework is not None:
@@ -66,9 +80,9 @@ def facts(here: Invocation, repository: Repository, session: Session) -> Iterato
     yield "created", f"{render.when(session.created_at)} ({render.ago(here.now, session.created_at)})"
     yield "last entry", f"{render.when(session.last_activity)} ({render.ago(here.now, session.last_activity)})"
     tries = f"{render.plural(metrics.attempts, 'attempt')}, {render.plural(metrics.retries, 'retry')}"
-    yield "worked", f"{render.duration(metrics.duration_s)}, {tries}"
-    if metrics.cost_usd is not None or metrics.tokens is not None:
-        yield "spent", f"{render.cost(metrics.cost_usd)}, tokens: {render.tokens(metrics.tokens)}"
+    yield "worked", f"{worked(session)}, {tries}"
+    if spent := render.spent(metrics.cost_usd, metrics.tokens, session.budget):
+        yield "spent", spent
 
 
 def show_facts(here: Invocation, repository: Repository, session: Session) -> None:
@@ -80,11 +94,25 @@ def show_facts(here: Invocation, repository: Repository, session: Session) -> No
 
 def show_agents(here: Invocation, session: Session) -> None:
     """Print a table of the agents, in the plan's order."""
-    heading = ("phase", "agent", "status", "attempts", "time", "cost")
-    rows = [_agent_row(here, name, record) for name, record in session.agents.items()]
+    heading = ("phase", "agent", "status", "attempts", "time", "cost", *render.tokens_heading(session.agents.values()))
+    rows = [_agent_row(here, name, record)[: len(heading)] for name, record in session.agents.items()]
     if rows:
         output.data()
         output.table(heading, render.fit(here, heading, rows, flexible=1), paint=render.painter(here))
+
+
+def show_phases(here: Invocation, session: Session) -> None:
+    """Print a table of what the phases took, where there are several and any of them told what it spent."""
+    phases = session.phases
+    if len(phases) <= 1 or all(each.cost_usd is None and each.tokens is None for each in phases.values()):
+        return
+    heading = ("phase", "time", "cost", *render.tokens_heading(phases.values()))
+    rows = [
+        (name, render.duration(each.duration_s), render.cost(each.cost_usd), render.tokens(each.tokens))[: len(heading)]
+        for name, each in phases.items()
+    ]
+    output.data()
+    output.table(heading, render.fit(here, heading, rows, flexible=0))
 
 
 def show_words(state: Fold, *, most: int | None = None) -> None:
@@ -156,6 +184,7 @@ def _agent_row(here: Invocation, name: str, record: AgentRecord) -> tuple[str, .
         str(record.attempts),
         render.duration(_worked(here.now, record)),
         render.cost(record.cost_usd),
+        render.tokens(record.tokens),
     )
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from git_pliny.cli import loading, messages
-from git_pliny.cli.board import Tally, reason, titled
+from git_pliny.cli.board import Tally, price, reason, titled
 from git_pliny.cli.invocation import Invocation
-from git_pliny.cli.render import clip
+from git_pliny.cli.render import clip, spent
 from git_pliny.cli.streams import unless_lost
 from git_pliny.executor.progress import Reporter
 from git_pliny.model.duration import render_duration
@@ -47,7 +47,7 @@ class PlainLines:
         for line in lines:
             self._tally.take(line.entry, state)
             if text := describe(line.entry, self._plan):
-                told.append(f"[{self._tally.percent:3d}%] {text}")
+                told.append(f"[{self._tally.percent:3d}%] {text}{_so_far(line.entry, state)}")
         if told:
             messages.note("\n".join(told))
 
@@ -102,11 +102,11 @@ def _started(entry: Entry) -> str:
 
 def _ended(entry: Entry) -> str:
     why = reason(entry.data.get("error"))
-    return f"{entry.data.get('status')}{_took(entry.data)}{': ' if why else ''}{why}"
+    return f"{entry.data.get('status')}{_took(entry.data)}{': ' if why else ''}{why}{_cost(entry.data)}"
 
 
 def _attempt_failed(entry: Entry) -> str:
-    return f"attempt {entry.attempt} failed{_took(entry.data)}: {reason(entry.data)}"
+    return f"attempt {entry.attempt} failed{_took(entry.data)}: {reason(entry.data)}{_cost(entry.data)}"
 
 
 def _retried(entry: Entry) -> str:
@@ -116,6 +116,20 @@ def _retried(entry: Entry) -> str:
 def _took(data: Mapping[str, Any]) -> str:
     seconds = data.get("duration_s")
     return f" in {_length(seconds)}" if seconds is not None else ""
+
+
+def _cost(data: Mapping[str, Any]) -> str:
+    """What the attempt told to have spent."""
+    words = price(data)
+    return f", {words}" if words else ""
+
+
+def _so_far(entry: Entry, state: Fold) -> str:
+    """What the session has spent, as a phase ends."""
+    if entry.type != EventType.PHASE_END:
+        return ""
+    words = spent(state.spending.cost_usd, state.spending.tokens, state.budget)
+    return f"; spent so far: {words}" if words else ""
 
 
 def _length(seconds: object) -> str:

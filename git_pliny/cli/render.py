@@ -3,12 +3,13 @@
 Everything takes what may have come from anywhere: an unknown value is `-`, an absurd one stays short.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from git_pliny.cli.invocation import Invocation
 from git_pliny.model.duration import LONGEST_S, render_duration
 from git_pliny.model.events import parse_time
-from git_pliny.model.session import Tokens
+from git_pliny.model.session import BudgetRecord, Tokens
 from git_pliny.model.visible import visible
 
 UNKNOWN = "-"
@@ -33,6 +34,13 @@ _COLORS = {
     "rolled-back": _YELLOW,
     "running": _BOLD,
 }
+
+
+class Spender(Protocol):
+    """What knows the tokens that were used, or does not."""
+
+    @property
+    def tokens(self) -> Tokens | None: ...
 
 
 def short(oid: str) -> str:
@@ -80,6 +88,21 @@ def cost(usd: float | None) -> str:
 def tokens(spent: Tokens | None) -> str:
     """`1200 in, 50 out`."""
     return UNKNOWN if spent is None else f"{_count(spent.input)} in, {_count(spent.output)} out"
+
+
+def spent(usd: float | None, used: Tokens | None, budget: BudgetRecord | None = None) -> str | None:
+    """`$1.20 of $5.00, tokens: 30 in, 15 out`; None where nothing of it is known, and nothing limited."""
+    limits = budget or BudgetRecord()
+    if usd is None and used is None and limits.cost_usd is None and limits.tokens is None:
+        return None
+    dollars = f" of {cost(limits.cost_usd)}" if limits.cost_usd is not None else ""
+    most = f" of {_count(limits.tokens)}" if limits.tokens is not None else ""
+    return f"{cost(usd)}{dollars}, tokens: {tokens(used)}{most}"
+
+
+def tokens_heading(spenders: Iterable[Spender]) -> tuple[str, ...]:
+    """The heading of the last column of a table, where any of its rows has something to show there."""
+    return ("tokens",) if any(each.tokens is not None for each in spenders) else ()
 
 
 def progress(done: int, agents: int) -> str:

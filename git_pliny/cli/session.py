@@ -52,7 +52,7 @@ def show_command(here: Invocation, *, session: SessionArgument = None, as_json: 
         return
     overview.show_facts(here, repository, found)
     overview.show_agents(here, found)
-    overview.show_words(state)
+    overview.show_phases(here, found)
     overview.show_words(state)
     overview.show_failures(state, found)
     overview.show_checkpoints(here, state)

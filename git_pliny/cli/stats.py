@@ -33,17 +33,19 @@ def _show(here: Invocation, totals: Totals) -> None:
     longest = render.duration(totals.longest_s)
     output.fact("worked", f"{render.duration(totals.duration_s)}, {mean} a session, {longest} the longest")
     output.fact("attempts", f"{totals.attempts}, {totals.retries} of them retries")
-    if totals.cost_usd is not None or totals.tokens is not None:
-        output.fact("spent", f"{render.cost(totals.cost_usd)}, tokens: {render.tokens(totals.tokens)}")
+    if spent := render.spent(totals.cost_usd, totals.tokens):
+        output.fact("spent", spent)
     output.fact("failures", _counts(totals.failures) or "none")
-    heading = ("agent", "sessions", "attempts", "completed", "failed", "time", "cost")
+    told = render.tokens_heading(totals.agents.values())
+    heading = ("agent", "sessions", "attempts", "completed", "failed", "time", "cost", *told)
     rows = [
         (
             name,
             *map(str, (agent.sessions, agent.attempts, agent.completed, agent.failed)),
             render.duration(agent.duration_s),
             render.cost(agent.cost_usd),
-        )
+            render.tokens(agent.tokens),
+        )[: len(heading)]
         for name, agent in totals.agents.items()
     ]
     if rows:

@@ -8,7 +8,7 @@ from git_pliny.cli.options import Json
 from git_pliny.git.repository import Repository, discover
 from git_pliny.git.worktree import Standing, read_standing
 from git_pliny.model.fold import Fold
-from git_pliny.model.session import AgentStatus, Session
+from git_pliny.model.session import AgentStatus, Session, SessionStatus
 from git_pliny.store import listing, sessions
 
 _OTHERS_SHOWN = 5
@@ -81,6 +81,12 @@ def _show_current(here: Invocation, repository: Repository, current: _Current) -
     output.fact("session", render.cut(here, f"{render.short(session.id)}  {session.name}", used=output.FACT))
     output.fact("status", current.state, paint=paint)
     output.fact("progress", overview.progress(session))
+    if session.reason is not None and session.status is SessionStatus.PAUSED:
+        output.fact("because", render.cut(here, session.reason, used=output.FACT))
+    if spent := render.spent(session.metrics.cost_usd, session.metrics.tokens, session.budget):
+        output.fact("spent", render.cut(here, spent, used=output.FACT))
+    if session.budget and session.budget.time_s is not None:
+        output.fact("worked", overview.worked(session))
     if session.current_phase is not None:
         output.fact("phase", render.cut(here, session.current_phase, used=output.FACT))
     if session.failed_agents:

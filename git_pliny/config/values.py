@@ -14,10 +14,12 @@ from git_pliny.model.inclusion import ignored_path, on_conflict
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
+_AMOUNT = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_REGEX = 1000
 _WORDS: dict[type[inspect.Type], str] = {
     inspect.IntType: "a whole number",
+    inspect.FloatType: "a number",
     inspect.BoolType: "true or false",
     inspect.StrType: "a text",
     inspect.VarTupleType: "a list",
@@ -53,6 +55,8 @@ def from_text(kind: inspect.Type, text: str, name: str) -> object:
             return text.lower() in _TRUE
         case inspect.IntType() if _WHOLE.fullmatch(text.strip()):
             return checked(kind, int(text.strip()), name)
+        case inspect.FloatType() if _AMOUNT.fullmatch(text.strip()):
+            return checked(kind, float(text), name)
         case inspect.VarTupleType():
             return checked(kind, _items(bare, text, name), name)
     return checked(kind, text, name)
@@ -88,6 +92,8 @@ def _is_simple(kind: inspect.Type, value: object) -> bool:
             return True
         case inspect.IntType(), int() if not isinstance(value, bool):
             return (kind.ge is None or value >= kind.ge) and (kind.le is None or value <= kind.le)
+        case inspect.FloatType(), int() | float() if not isinstance(value, bool):
+            return (kind.gt is None or value > kind.gt) and (kind.le is None or value <= kind.le)
     return False
 
 

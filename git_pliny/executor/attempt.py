@@ -74,6 +74,12 @@ def error_data(conclusion: Conclusion, failure: Failure, masking: MaskText) -> d
     return {**record, "exit_code": outcome.exit_code, **signal, "duration_s": _seconds(outcome), **spent}
 
 
+def spent_data(outcome: Outcome) -> dict[str, Any] | None:
+    """The `data` of a `spend` entry; None where the attempt told nothing."""
+    spent = Conclusion(outcome=outcome, failure=None).spent
+    return {"spent": msgspec.to_builtins(spent), "duration_s": _seconds(outcome)} if spent else None
+
+
 def end_data(
     conclusion: Conclusion,
     masking: MaskText,
@@ -123,7 +129,8 @@ def _together(one: Spent | None, two: Spent | None) -> Spent:
     known = [spent for spent in (one, two) if spent is not None]
     tokens = [spent.tokens for spent in known if spent.tokens is not None]
     costs = [spent.cost_usd for spent in known if spent.cost_usd is not None]
-    return Spent(tokens=sum(tokens, start=Tokens()) if tokens else None, cost_usd=sum(costs) if costs else None)
+    cost_usd = round(sum(costs), 9) if costs else None
+    return Spent(tokens=sum(tokens, start=Tokens()) if tokens else None, cost_usd=cost_usd)
 
 
 def _succeeded(outcome: Outcome) -> bool:

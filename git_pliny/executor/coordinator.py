@@ -9,6 +9,7 @@ from enum import Enum
 import msgspec
 
 from git_pliny.errors import BusyError
+from git_pliny.executor.budgets import OverBudget
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.finishing import finish_merges, keep_abandoned
 from git_pliny.executor.jobs import clear_leftovers
@@ -20,7 +21,7 @@ from git_pliny.model.codec import changed_agents
 from git_pliny.model.events import EventType
 from git_pliny.model.fold import AgentState
 from git_pliny.model.plan import Phase
-from git_pliny.model.session import AgentStatus, SessionStatus
+from git_pliny.model.session import AgentStatus, BudgetRecord, SessionStatus
 from git_pliny.model.settings import CheckpointWhen
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
 
@@ -37,6 +38,7 @@ class End(Enum):
     FAILED = "failed"
     PAUSED = "paused"
     INTERRUPTED = "interrupted"
+    OVER_BUDGET = "over-budget"
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
     end: End
     reason: str = ""
+    over_budget: OverBudget | None = None
 
 
 class Coordinator:
@@ -53,11 +56,14 @@ class Coordinator:
         self._desk = desk
         self._plan_json = plan_json
         self._begun = 0
+        self._attempts_before = desk.run.state.attempts
 
     def execute(self) -> Ending:
         """Run what is to be run, and record how the session stands then."""
         self._begin()
         ending = self._rounds()
+        if ending.end is End.OVER_BUDGET and self._has_started:
+            self._desk.checkpoint(Occasion(name="paused", kind=CheckpointKind.PAUSED))
         if ending.end is End.INTERRUPTED and ending.reason != _INTERRUPTED[Interrupt.AT_ONCE]:
             self._desk.checkpoint(Occasion(name="interrupted", kind=CheckpointKind.INTERRUPTED))
         status = {End.COMPLETED: SessionStatus.COMPLETED, End.FAILED: SessionStatus.FAILED}
@@ -80,6 +86,7 @@ class Coordinator:
             data = {"session": self._desk.run.session, "interrupted": cut_off}
             self._desk.note(EventType.SESSION_RESUME, data={key: value for key, value in data.items() if value})
         self._take_plan()
+        self._take_budget()
         self._desk.commit()
         self._missed_checkpoint()
         self._reopen()
@@ -118,6 +125,17 @@ class Coordinator:
             "file": self._desk.order.plan_file,
         }
         self._desk.note(EventType.PLAN_CHANGE, data=data)
+
+    def _take_budget(self) -> None:
+        """Record the session's budget where it is another one than the session knows."""
+        run, budget = self._desk.run, self._desk.order.settings.execution.budget.record()
+        if budget != (run.state.budget or BudgetRecord()):
+            self._desk.note(EventType.BUDGET, data=msgspec.to_builtins(budget))
+
+    @property
+    def _has_started(self) -> bool:
+        """Whether this run started any attempt: else the workspace is as an earlier one kept it."""
+        return self._desk.run.state.attempts > self._attempts_before
 
     def _missed_checkpoint(self) -> None:
         """With a checkpoint after each agent: take the one that a kill after the last agent's end prevented."""
@@ -201,6 +219,8 @@ class Coordinator:
             data = {"status": "failed", "failed": loop.failed}
             self._desk.note(EventType.PHASE_END, phase=phase.name, data=data)
             return Ending(end=End.FAILED, reason=f"failed: {', '.join(loop.failed[:5])}")
+        if loop.over_budget is not None:
+            return Ending(end=End.OVER_BUDGET, reason=loop.over_budget.words, over_budget=loop.over_budget)
         self._close_if_open(phase)
         return None
 

@@ -57,11 +57,12 @@ class Desk(msgspec.Struct, kw_only=True):
     def warn_of(self, snapshot: Snapshot) -> None:
         """Say what checkpoints do not hold, each once."""
         for text in not_held(snapshot):
-            self._warn_once(text)
+            self.warn_once(text, about=text)
 
-    def _warn_once(self, text: str) -> None:
-        if text not in self._warned:
-            self._warned.add(text)
+    def warn_once(self, text: str, *, about: str) -> None:
+        """Say it, unless something was said about the same before."""
+        if about not in self._warned:
+            self._warned.add(about)
             self.reporter.warn(text)
 
     def _tell(self) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from git_pliny.errors import ConfigError
 from git_pliny.executor.context import context_text
 from git_pliny.executor.desk import Desk
@@ -25,11 +27,18 @@ _COMMAND = 500
 
 
 def make_job(
-    desk: Desk, phase: Phase, name: str, *, merging: Merging | None = None, resolution: Resolution | None = None
+    desk: Desk,
+    phase: Phase,
+    name: str,
+    *,
+    merging: Merging | None = None,
+    resolution: Resolution | None = None,
+    time_left_s: float | None = None,
 ) -> Job:
     """The agent's next attempt, its start noted; it may run once that is committed.
 
-    With `merging`, in a worktree of its own. With a `resolution` another agent takes its place.
+    With `merging`, in a worktree of its own. With a `resolution` another agent takes its place. `time_left_s` is what
+    is left of its budget of time.
     """
     agent = resolution.agent_for(name) if resolution else desk.order.plan.agents[name]
     if agent.template:
@@ -51,6 +60,8 @@ def make_job(
         refusal = Outcome(refusal=error.message)
         return Job(_attempt(desk, phase, agent, number), runner_for(agent), None, refusal=refusal)
     attempt = _attempt(desk, phase, agent, number, context=_task(desk.order) + context, prompt=prompt)
+    if time_left_s is not None and (attempt.timeout_s is None or time_left_s <= attempt.timeout_s):
+        attempt = msgspec.structs.replace(attempt, timeout_s=time_left_s, is_budget=True)
     clear = _clearing(desk, name) if number > 1 and not desk.order.options.ignore_leftovers else None
     if merging is None:
         return Job(attempt, runner_for(agent), clear)

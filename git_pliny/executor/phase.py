@@ -10,20 +10,21 @@ from typing import Any
 
 import msgspec
 
-from git_pliny.executor.attempt import Conclusion, conclude, end_data, error_data
+from git_pliny.executor.attempt import Conclusion, conclude
+from git_pliny.executor.budgets import Budgets, OverBudget, is_cut_short
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.isolation import IsolatedJob, is_isolated
 from git_pliny.executor.job import Finished, Job
 from git_pliny.executor.jobs import make_job
 from git_pliny.executor.merging import Merging
 from git_pliny.executor.options import Order
+from git_pliny.executor.records import Records
 from git_pliny.executor.resolving import Intake, Resolution, Settled
 from git_pliny.executor.retry import RetryPolicy
 from git_pliny.executor.schedule import Schedule
 from git_pliny.executor.workers import Interrupt
 from git_pliny.model.events import EventType
 from git_pliny.model.failure import Failure
-from git_pliny.model.payloads import Spent
 from git_pliny.model.plan import Phase
 from git_pliny.model.settings import CheckpointWhen
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
@@ -55,11 +56,14 @@ class PhaseLoop:
         self._retries: dict[str, int] = {}
         self._merging = Merging(desk, phase)
         self._intake = Intake(desk, phase, self._merging)
+        self._budgets = Budgets(desk, phase)
+        self._records = Records(desk)
         self._resolutions: dict[str, Resolution] = {}
         self._usual_s = math.inf
         self._enough = 0
         self._written_at = -math.inf
         self.failed: list[str] = []
+        self.over_budget: OverBudget | None = None
         self.interrupted: Interrupt | None = None
 
     def run(self) -> None:
@@ -119,7 +123,10 @@ class PhaseLoop:
         """
         now = self._desk.order.monotonic()
         slots = self._desk.order.settings.execution.jobs
-        free = slots + min(int(slots * _HORIZON_S / self._usual_s), _MOST_AHEAD) - len(self._jobs)
+        ahead = 0 if self._budgets.is_limited else min(int(slots * _HORIZON_S / self._usual_s), _MOST_AHEAD)
+        if self._budgets.is_limited:
+            self._desk.commit()  # so that what ended counts
+        free = slots + ahead - len(self._jobs)
         jobs: list[Job] = []
         while len(jobs) < free:
             if self._delayed and self._delayed[0][0] <= now:
@@ -128,16 +135,27 @@ class PhaseLoop:
                 name = found
             else:
                 break
+            if self._budgets.is_limited and (over := self._budgets.over(name)):
+                self._hold(name, over)
+                break
             jobs.append(self._make(name))
             self._desk.workers.tend()
         return jobs
 
+    def _hold(self, name: str, over: OverBudget) -> None:
+        """Start nothing more: the agent would go beyond a budget. What runs comes to its end."""
+        self.over_budget = self.over_budget or over
+        self._schedule.dropped(name)
+        self._schedule.hold()
+        self._drop_delayed()
+
     def _make(self, name: str) -> Job:
+        left_s = self._budgets.time_left_s(name)
         if not is_isolated(self._desk.order, self._phase, self._desk.order.plan.agents[name]):
             self._merging.is_shared = True
-            return make_job(self._desk, self._phase, name)
+            return make_job(self._desk, self._phase, name, time_left_s=left_s)
         resolution = self._resolutions.get(name)
-        return make_job(self._desk, self._phase, name, merging=self._merging, resolution=resolution)
+        return make_job(self._desk, self._phase, name, merging=self._merging, resolution=resolution, time_left_s=left_s)
 
     def _finish(self, report: Finished) -> None:
         try:
@@ -153,6 +171,7 @@ class PhaseLoop:
         if report.outcome is None:
             raise report.error or RuntimeError(f"the worker of {name} reported nothing")
         if report.outcome.cancelled:
+            self._records.cut_off(report.job, report.outcome)
             self._keep_version(report.job, f"interrupted-{name}", CheckpointKind.INTERRUPTED)
             self._schedule.dropped(name)
             return
@@ -160,6 +179,7 @@ class PhaseLoop:
         self._learn(report.outcome.duration_s)
         rules = self._desk.order.settings.error_handling.rules
         conclusion = conclude(report.outcome, agent, rules=rules, leftovers=report.job.leftovers, judges=self._judges)
+        conclusion = self._budgets.heed(report.job, conclusion)
         if conclusion.failure is None:
             self._succeed(report.job, conclusion)
         else:
@@ -172,16 +192,16 @@ class PhaseLoop:
 
     def _succeed(self, job: Job, conclusion: Conclusion) -> None:
         name = job.attempt.agent.name
-        data = self._end_data(job, conclusion)
+        data = self._records.end_data(job, conclusion)
         settled = self._settle(job, conclusion, data)
         if settled.resolution is not None:
             self._have_resolved(job, conclusion, settled, settled.resolution)
             return
         if settled.failure is not None:
             failed = msgspec.structs.replace(conclusion, failure=settled.failure)
-            self._lose(job, self._end_data(job, failed) | settled.data)
+            self._lose(job, self._records.end_data(job, failed) | settled.data)
             return
-        self._note_end(job, data)
+        self._records.end(job, data)
         self._schedule.completed(name)
         if self._desk.order.settings.execution.checkpoint is CheckpointWhen.AGENT:
             self._checkpoint(job, name, CheckpointKind.AGENT)
@@ -195,17 +215,14 @@ class PhaseLoop:
 
     def _have_resolved(self, job: Job, conclusion: Conclusion, settled: Settled, resolution: Resolution) -> None:
         """The agent's next attempt is made by the one that resolves conflicts."""
-        attempt, masking = job.attempt, self._desk.order.masking
+        name = job.attempt.agent.name
         assert settled.failure is not None  # noqa: S101 - a conflict is one
-        data = error_data(conclusion, settled.failure, masking) | settled.data
-        self._desk.note(
-            EventType.ERROR, agent=attempt.agent.name, phase=attempt.phase, attempt=attempt.number, data=data
-        )
-        self._resolutions[attempt.agent.name] = resolution
-        if self._schedule.stopped:
-            self._schedule.dropped(attempt.agent.name)
+        self._records.error(job, conclusion, settled.failure, settled.data)
+        self._resolutions[name] = resolution
+        if self._schedule.stopped or self.over_budget:
+            self._schedule.dropped(name)
         else:
-            heappush(self._delayed, (self._desk.order.monotonic(), attempt.agent.name))
+            heappush(self._delayed, (self._desk.order.monotonic(), name))
 
     def _unresolved(self, name: str) -> dict[str, Any]:
         """The conflicts that an agent was to resolve, and failed to."""
@@ -215,7 +232,7 @@ class PhaseLoop:
     def _lose(self, job: Job, data: dict[str, Any]) -> None:
         """An agent failed for good: say so, and what can't run now."""
         name = job.attempt.agent.name
-        self._note_end(job, data)
+        self._records.end(job, data)
         self.failed.append(name)
         for blocked in self._schedule.failed(name):
             self._desk.note(EventType.AGENT_BLOCK, agent=blocked, phase=self._phase.name, data={"by": name})
@@ -226,14 +243,15 @@ class PhaseLoop:
         name, order = job.attempt.agent.name, self._desk.order
         retries = self._retries.get(name, 0)
         policy = RetryPolicy.resolve(failure.category, agent=job.attempt.agent, settings=order.settings)
-        if failure.recoverable and policy.allows(retries) and not self._schedule.stopped:
+        is_retried = is_cut_short(job, conclusion) or (failure.recoverable and policy.allows(retries))
+        if is_retried and not self._schedule.stopped:
             self._retries[name] = retries + 1
             self._keep_version(job, f"error-{name}", CheckpointKind.ERROR)
-            self._retry(
-                job, conclusion, failure, policy.delay_s(retries, retry_after_s=failure.retry_after_s, rng=order.rng)
-            )
+            self._records.error(job, conclusion, failure)
+            delay_s = policy.delay_s(retries, retry_after_s=failure.retry_after_s, rng=order.rng)
+            self._retry(job, conclusion, failure, delay_s)
             return
-        self._lose(job, self._end_data(job, conclusion) | self._unresolved(name))
+        self._lose(job, self._records.end_data(job, conclusion) | self._unresolved(name))
         if not self._keep_version(job, f"error-{name}", CheckpointKind.ERROR):
             self._checkpoint(job, f"error-{name}", CheckpointKind.ERROR)
 
@@ -244,33 +262,18 @@ class PhaseLoop:
         return self._merging.keep_aside(job, name, kind) is not None
 
     def _retry(self, job: Job, conclusion: Conclusion, failure: Failure, delay_s: float) -> None:
-        attempt, masking = job.attempt, self._desk.order.masking
-        name, phase, number = attempt.agent.name, attempt.phase, attempt.number
-        self._desk.note(
-            EventType.ERROR, agent=name, phase=phase, attempt=number, data=error_data(conclusion, failure, masking)
-        )
-        data = {"delay_s": round(delay_s, 3), "category": failure.category.value, "retry": self._retries[name]}
-        self._desk.note(EventType.RETRY, agent=name, phase=phase, attempt=number, data=data)
+        """Have the next attempt wait its time, unless there is a budget that it would go beyond."""
+        name = job.attempt.agent.name
+        if self._budgets.is_limited:
+            self._desk.commit()  # so that what the attempt spent counts
+            is_up = is_cut_short(job, conclusion)
+            over = self._budgets.time_is_up(name) if is_up else self._budgets.over(name, in_s=delay_s)
+            if over := self.over_budget or over:
+                self._hold(name, over)
+                return
+        self._records.retry(job, failure, retry=self._retries[name], delay_s=delay_s)
         self._desk.commit()
         heappush(self._delayed, (self._desk.order.monotonic() + delay_s, name))
-
-    def _end_data(self, job: Job, conclusion: Conclusion) -> dict[str, Any]:
-        attempt, state = job.attempt, self._desk.run.state.agents[job.attempt.agent.name]
-        return end_data(
-            conclusion,
-            self._desk.order.masking,
-            phase=attempt.phase,
-            attempts=attempt.number,
-            started_at=state.started_at,
-            ended_at=self._desk.run.now(),
-            before=Spent(tokens=state.tokens, cost_usd=state.cost_usd),
-        )
-
-    def _note_end(self, job: Job, data: dict[str, Any]) -> None:
-        attempt = job.attempt
-        self._desk.note(
-            EventType.AGENT_END, agent=attempt.agent.name, phase=attempt.phase, attempt=attempt.number, data=data
-        )
 
     def _checkpoint(self, job: Job, name: str, kind: CheckpointKind) -> None:
         attempt = job.attempt
@@ -298,11 +301,14 @@ class PhaseLoop:
                 self._cancel(now=True)
 
     def _cancel(self, *, now: bool) -> None:
+        self._drop_delayed()
+        for job in self._jobs.values():
+            job.cancel(now=now)
+
+    def _drop_delayed(self) -> None:
         for _, name in self._delayed:
             self._schedule.dropped(name)
         self._delayed.clear()
-        for job in self._jobs.values():
-            job.cancel(now=now)
 
 
 def _is_parallel(order: Order, phase: Phase) -> bool:

@@ -30,6 +30,7 @@ class Schedule:
         self._busy: set[str] = set()
         self._waiting = here
         self.stopped = False
+        self.held = False
         for name in agents:
             if not self._missing[name]:
                 heappush(self._ready, (self._place[name], name))
@@ -41,7 +42,7 @@ class Schedule:
 
     def take(self) -> str | None:
         """An agent that may start now, or None."""
-        if self.stopped or not self._ready or (self._busy and not self._parallel):
+        if self.stopped or self.held or not self._ready or (self._busy and not self._parallel):
             return None
         name = heappop(self._ready)[1]
         self._busy.add(name)
@@ -51,6 +52,10 @@ class Schedule:
     def stop(self) -> None:
         """Give out nothing more."""
         self.stopped = True
+
+    def hold(self) -> None:
+        """Give out nothing more; unlike after a stop, what was given out is to come to its own end."""
+        self.held = True
 
     def completed(self, name: str) -> None:
         """An agent that was given out has done its work."""

@@ -39,6 +39,8 @@ class EventType(StrEnum):
     REPAIR = "repair"
     MERGE = "merge"
     WORKSPACE_CHANGE = "workspace_change"
+    BUDGET = "budget"
+    SPEND = "spend"
     PROMPT = "prompt"
     LLM_REQUEST = "llm_request"
     LLM_RESPONSE = "llm_response"

@@ -11,7 +11,7 @@ import msgspec
 
 from git_pliny.model import payloads
 from git_pliny.model.events import Entry, EventType, Line
-from git_pliny.model.session import AgentStatus, ErrorRecord, SessionStatus
+from git_pliny.model.session import AgentStatus, BudgetRecord, ErrorRecord, SessionStatus
 from git_pliny.model.state import AgentState, CheckpointState, EndedAttempt, Fold
 
 __all__ = ["AgentState", "CheckpointState", "EndedAttempt", "Fold", "apply", "fold"]
@@ -47,7 +47,7 @@ def _session_start(state: Fold, entry: Entry) -> None:
 
 
 def _session_resume(state: Fold, _: Entry) -> None:
-    state.status = SessionStatus.IN_PROGRESS
+    state.status, state.reason = SessionStatus.IN_PROGRESS, None
     state.stop_running()
     for name, agent in state.agents.items():
         if agent.status is AgentStatus.BLOCKED:
@@ -56,7 +56,7 @@ def _session_resume(state: Fold, _: Entry) -> None:
 
 def _session_end(state: Fold, entry: Entry) -> None:
     if data := _payload(entry, payloads.SessionEnd):
-        state.status = data.status
+        state.status, state.reason = data.status, data.reason
         state.stop_running()
 
 
@@ -99,11 +99,13 @@ def _phase_begin(state: Fold, entry: Entry) -> None:
     state.current_phase = entry.phase
     if entry.phase is not None:
         state.open_phases[entry.phase] = False
+        state.begin_phase(entry.phase, entry.run, entry.ts)
 
 
 def _phase_end(state: Fold, entry: Entry) -> None:
     if entry.phase is not None:
         state.open_phases.pop(entry.phase, None)
+        state.end_phase(entry.run)
 
 
 def _agent_start(state: Fold, entry: Entry) -> None:
@@ -113,6 +115,7 @@ def _agent_start(state: Fold, entry: Entry) -> None:
     state.attempts += 1
     agent.attempts = max(agent.attempts, entry.attempt)
     agent.started_at = entry.ts
+    agent.begun = entry.run, entry.ts
     agent.open_merge = None
     state.set_status(entry.agent, AgentStatus.RUNNING)
 
@@ -122,17 +125,25 @@ def _agent_end(state: Fold, entry: Entry) -> None:
     if entry.agent is None or entry.attempt is None or data is None:
         return
     agent = state.agent(entry.agent, entry.phase)
-    agent.spend(data.spent)
+    state.spend(agent, data.spent)
+    agent.ended(data.duration_s)
     agent.open_merge = None
     agent.error = data.error
     agent.ends.append(EndedAttempt(entry.ts, payloads.AttemptKey(entry.agent, entry.run, entry.attempt), data))
     state.set_status(entry.agent, data.status)
 
 
-def _error(state: Fold, entry: Entry) -> None:
+def _attempt_over(state: Fold, entry: Entry) -> None:
     if entry.agent in state.agents and (data := _payload(entry, payloads.AttemptError)):
-        state.agents[entry.agent].spend(data.spent)
-        state.agents[entry.agent].error = _payload(entry, ErrorRecord)
+        agent = state.agents[entry.agent]
+        state.spend(agent, data.spent)
+        agent.ended(data.duration_s)
+        agent.error = _payload(entry, ErrorRecord)
+
+
+def _budget(state: Fold, entry: Entry) -> None:
+    if data := _payload(entry, BudgetRecord):
+        state.budget = data if data != BudgetRecord() else None
 
 
 def _retry(state: Fold, _: Entry) -> None:
@@ -199,7 +210,7 @@ def _rollback(state: Fold, entry: Entry) -> None:
         return
     state.open_rollback = None
     state.rollbacks.append(data)
-    state.status = data.status
+    state.status, state.reason = data.status, None
     round_begun = _back_to_round(state, data.commit)
     back, again = set(data.set_back), set(data.restored)
     for name, agent in state.agents.items():
@@ -249,7 +260,9 @@ _RULES: dict[str, Callable[[Fold, Entry], Any]] = {
     EventType.AGENT_BLOCK: _set_named(AgentStatus.BLOCKED),
     EventType.AGENT_SKIP: _set_named(AgentStatus.SKIPPED),
     EventType.AGENT_RERUN: _agent_rerun,
-    EventType.ERROR: _error,
+    EventType.ERROR: _attempt_over,
+    EventType.SPEND: _attempt_over,
+    EventType.BUDGET: _budget,
     EventType.RETRY: _retry,
     EventType.CHECKPOINT: _checkpoint,
     EventType.CHECKPOINT_DELETE: _checkpoint_delete,

@@ -65,6 +65,7 @@ class AgentEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
     spent: Spent | None = None
+    duration_s: float | None = None
 
 
 class CheckpointMade(msgspec.Struct, frozen=True, kw_only=True):

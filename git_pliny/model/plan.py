@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import msgspec
 
-from git_pliny.model.settings import Category, Isolation, RetryStrategy
+from git_pliny.model.settings import Budget, Category, Isolation, RetryStrategy
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,13 +33,15 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_on_exit: tuple[int, ...] = ()
     isolation: Isolation | None = None
     on_conflict: str | None = None
+    budget: Budget | None = None
+    """What its attempts may spend in the whole session."""
     title: str = ""
     source: str = ""
     """Where the definition stands, for people: `pliny.yaml:12`, `.pliny/agents/review.md`; no part of its identity."""
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides what the agent does; equal for equal definitions."""
-        essence = msgspec.structs.replace(self, source="", title="", isolation=None, on_conflict=None)
+        essence = msgspec.structs.replace(self, source="", title="", isolation=None, on_conflict=None, budget=None)
         return sha256(msgspec.json.encode(essence, order="sorted")).hexdigest()
 
 
@@ -52,6 +54,8 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fail_fast: bool | None = None
     isolation: Isolation | None = None
     on_conflict: str | None = None
+    budget: Budget | None = None
+    """What its agents may spend, in the whole session."""
     title: str = ""
 
 

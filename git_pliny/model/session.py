@@ -41,6 +41,10 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     def __add__(self, other: "Tokens") -> "Tokens":
         return Tokens(input=self.input + other.input, output=self.output + other.output)
 
+    @property
+    def total(self) -> int:
+        return self.input + self.output
+
 
 class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
     category: str
@@ -74,6 +78,22 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None = None
 
 
+class PhaseRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a phase took, over all runs and rounds; `duration_s` is the time in which it was under way."""
+
+    duration_s: float = 0.0
+    tokens: Tokens | None = None
+    cost_usd: float | None = None
+
+
+class BudgetRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the session may spend before no further attempt starts; None is no limit. Tokens of both directions."""
+
+    cost_usd: float | None = None
+    tokens: int | None = None
+    time_s: float | None = None
+
+
 class AuditHead(msgspec.Struct, frozen=True, kw_only=True):
     """How far the trail goes: the number of entries, and for each run `<seq>:<sha256>` of its last one."""
 
@@ -99,6 +119,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     base: str | None
     audit: AuditHead
     round: int = 1
+    phases: dict[str, PhaseRecord] = {}
+    budget: BudgetRecord | None = None
+    """The session's budget, as the last run had it."""
+    reason: str | None = None
+    """Why it ended as it did, where that is not the plan's own end."""
 
     @property
     def progress(self) -> int:

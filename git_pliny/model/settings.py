@@ -5,7 +5,8 @@ from typing import Annotated
 
 import msgspec
 
-from git_pliny.model.duration import DURATION_PATTERN
+from git_pliny.model.duration import DURATION_PATTERN, parse_duration
+from git_pliny.model.session import BudgetRecord
 
 # `extra["check"]` names what `plans` and `config` check beyond the type.
 Duration = Annotated[
@@ -25,6 +26,10 @@ Retries = Annotated[int, msgspec.Meta(ge=0, le=1000, description="a number of re
 Slots = Annotated[int, msgspec.Meta(ge=1, le=1024, description="a number from 1 to 1024")]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="a number from 1 to 1000000")]
 Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 30, description="a number of bytes, at most 1 GiB")]
+Dollars = Annotated[
+    float, msgspec.Meta(gt=0, le=1e6, description="an amount of US dollars above 0, like `2.50`, at most a million")
+]
+TokenCount = Annotated[int, msgspec.Meta(ge=1, le=10**15, description="a number of tokens, 1 or more")]
 ExitStatus = Annotated[int, msgspec.Meta(ge=0, le=255, description="an exit status, 0 to 255")]
 IgnoredPath = Annotated[
     str,
@@ -88,6 +93,22 @@ class RetryStrategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     max_delay: Milliseconds | None = None
 
 
+class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What may be spent before no further attempt starts; `None` leaves a kind without a limit.
+
+    `tokens` are input and output together. `time` is the time worked, over all runs of a session, like `1h30m`.
+    """
+
+    cost_usd: Dollars | None = None
+    tokens: TokenCount | None = None
+    time: Timeout | None = None
+
+    def record(self) -> BudgetRecord:
+        """The budget as the trail and the session tell it."""
+        time_s = None if self.time is None else parse_duration(self.time)
+        return BudgetRecord(cost_usd=self.cost_usd, tokens=self.tokens, time_s=time_s)
+
+
 class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A user's rule: where `match` (a regular expression) is found in the output, or the exit status is in `exit`."""
 
@@ -111,6 +132,8 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     on_conflict: OnConflict = "fail"
     """What becomes of an isolated agent's changes that conflict: it fails, or the named agent resolves them."""
     fail_fast: bool = False
+    budget: Budget = Budget()
+    """What the whole session may spend."""
     timeout: Timeout | None = None
     """Default time limit of an agent, like `10m`; none where absent."""
     grace: Duration = "10s"

@@ -8,12 +8,14 @@ from git_pliny.model.session import (
     AgentRecord,
     AgentStatus,
     AuditHead,
+    BudgetRecord,
     ErrorRecord,
     Metrics,
+    PhaseRecord,
     Session,
     SessionStatus,
-    Tokens,
 )
+from git_pliny.model.spending import Spending
 
 
 class EndedAttempt(msgspec.Struct):
@@ -25,16 +27,17 @@ class EndedAttempt(msgspec.Struct):
     counts: bool = True
 
 
-class AgentState(msgspec.Struct):
-    """An agent while the fold is under way."""
+class AgentState(Spending):
+    """An agent while the fold is under way. `worked_s`: in all its attempts, as far as their ends are known."""
 
     phase: str
     status: AgentStatus = AgentStatus.PENDING
     attempts: int = 0
     started_at: str | None = None
-    tokens: Tokens | None = None
-    cost_usd: float | None = None
-    ends: list[EndedAttempt] = []
+    worked_s: float = 0.0
+    begun: tuple[str, str] | None = None
+    """The run and the time of the attempt that is under way."""
+    ends: list[EndedAttempt] = msgspec.field(default_factory=list)
     error: ErrorRecord | None = None
     """What its latest attempt that ended failed with; None where that succeeded."""
     open_merge: payloads.MergeBegun | None = None
@@ -44,13 +47,10 @@ class AgentState(msgspec.Struct):
         """The latest end that counts."""
         return next((ended for ended in reversed(self.ends) if ended.counts), None)
 
-    def spend(self, spent: payloads.Spent | None) -> None:
-        if spent is None:
-            return
-        if spent.tokens is not None:
-            self.tokens = spent.tokens if self.tokens is None else self.tokens + spent.tokens
-        if spent.cost_usd is not None:
-            self.cost_usd = spent.cost_usd + (self.cost_usd or 0.0)
+    def ended(self, duration_s: float | None) -> None:
+        """The attempt under way is over."""
+        self.worked_s = round(self.worked_s + max(duration_s or 0.0, 0.0), 6)
+        self.begun = None
 
     def record(self) -> AgentRecord:
         """The agent as the session shows it."""
@@ -68,6 +68,23 @@ class AgentState(msgspec.Struct):
             cost_usd=self.cost_usd,
             error=shown.end.error if shown else None,
         )
+
+
+class PhaseSpan(msgspec.Struct):
+    """A phase under way in one run: from its begin to its end, or to what the run wrote last."""
+
+    begun: str
+    last: str
+
+
+class PhaseState(Spending):
+    """A phase while the fold is under way."""
+
+    spans: list[PhaseSpan] = msgspec.field(default_factory=list)
+
+    @property
+    def worked_s(self) -> float:
+        return sum(parse_time(span.last) - parse_time(span.begun) for span in self.spans) / 1e6
 
 
 class CheckpointState(msgspec.Struct, frozen=True):
@@ -109,10 +126,16 @@ class Fold:
         """The commit of the last merge since the newest checkpoint of the workspace."""
         self.open_phases: dict[str, bool] = {}
         """Phases that began and did not end; True where their checkpoint is there already."""
+        self.spending = Spending()
+        self.phases: dict[str, PhaseState] = {}
+        self.budget: BudgetRecord | None = None
+        self.reason: str | None = None
         self.last_key = ("", "", 0)
         self._entries = 0
         self._heads: dict[str, Line] = {}
         self._spans: dict[str, tuple[str, str]] = {}
+        self._under_way: dict[str, PhaseSpan] = {}
+        """By run."""
 
     def count(self, line: Line) -> None:
         """Take an entry into the audit head and the times, whatever it says."""
@@ -125,6 +148,8 @@ class Fold:
         if head is None or head.entry.seq <= entry.seq:
             self._heads[entry.run] = line
         self._spans[entry.run] = (self._spans.get(entry.run, (entry.ts, ""))[0], entry.ts)
+        if span := self._under_way.get(entry.run):
+            span.last = entry.ts
 
     def session(self) -> Session:
         """The session as it stands."""
@@ -149,6 +174,12 @@ class Fold:
                 heads={run: f"{line.entry.seq}:{line.digest}" for run, line in sorted(self._heads.items())},
             ),
             round=self.round,
+            phases={
+                name: PhaseRecord(duration_s=round(phase.worked_s, 6), tokens=phase.tokens, cost_usd=phase.cost_usd)
+                for name, phase in self.phases.items()
+            },
+            budget=self.budget,
+            reason=self.reason,
         )
 
     def newest_checkpoint(self) -> CheckpointState | None:
@@ -169,16 +200,35 @@ class Fold:
         return f"{run}:{line.entry.seq}:{line.digest}" if line else None
 
     def _metrics(self) -> Metrics:
-        tokens = [state.tokens for state in self.agents.values() if state.tokens is not None]
-        costs = [state.cost_usd for state in self.agents.values() if state.cost_usd is not None]
-        worked = sum(parse_time(last) - parse_time(first) for first, last in self._spans.values())
         return Metrics(
-            duration_s=round(worked / 1e6, 6),
+            duration_s=round(self.worked_s, 6),
             attempts=self.attempts,
             retries=self.retries,
-            tokens=sum(tokens, start=Tokens()) if tokens else None,
-            cost_usd=round(sum(costs), 9) if costs else None,
+            tokens=self.spending.tokens,
+            cost_usd=self.spending.cost_usd,
         )
+
+    @property
+    def worked_s(self) -> float:
+        """The time in which a run was at work."""
+        return sum(parse_time(last) - parse_time(first) for first, last in self._spans.values()) / 1e6
+
+    def phase(self, name: str) -> PhaseState:
+        return self.phases.setdefault(name, PhaseState())
+
+    def begin_phase(self, name: str, run: str, ts: str) -> None:
+        """From now on until `end_phase`, the run's time is the phase's."""
+        span = self._under_way[run] = PhaseSpan(ts, ts)
+        self.phase(name).spans.append(span)
+
+    def end_phase(self, run: str) -> None:
+        self._under_way.pop(run, None)
+
+    def spend(self, agent: AgentState, spent: payloads.Spent | None) -> None:
+        """An attempt told what it took: that is spent, whatever becomes of the agent."""
+        if spent is not None:
+            for spending in (self.spending, self.phase(agent.phase), agent):
+                spending.spend(spent)
 
     def agent(self, name: str, phase: str | None) -> AgentState:
         state = self.agents.setdefault(name, AgentState(phase or ""))
@@ -186,8 +236,11 @@ class Fold:
         return state
 
     def stop_running(self) -> None:
-        """No attempt that has no end is under way any more."""
+        """No attempt that has no end is under way any more: it worked until its run wrote for the last time."""
         for name, agent in self.agents.items():
+            if agent.begun is not None:
+                run, since = agent.begun
+                agent.ended((parse_time(self._spans[run][1]) - parse_time(since)) / 1e6)
             if agent.status is AgentStatus.RUNNING:
                 self.set_status(name, AgentStatus.PENDING)
 

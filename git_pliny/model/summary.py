@@ -11,14 +11,15 @@ import msgspec
 
 from git_pliny.model import payloads
 from git_pliny.model.events import Entry, EventType, Line, parse_time
-from git_pliny.model.session import Tokens
+from git_pliny.model.session import BudgetRecord
+from git_pliny.model.spending import Spending
 
 _Payload = TypeVar("_Payload", bound=msgspec.Struct)
 
 NO_PHASE = "-"
 
 
-class Tally(msgspec.Struct, kw_only=True):
+class Tally(Spending, kw_only=True):
     """Of one agent, one phase, or all: `failures` are attempts that failed, `rolled_back` those that were set back.
 
     `duration_s` is the time of its attempts, added up; of a phase and of all it is the time from begin to end.
@@ -29,14 +30,6 @@ class Tally(msgspec.Struct, kw_only=True):
     failures: int = 0
     rolled_back: int = 0
     duration_s: float = 0.0
-    tokens: Tokens | None = None
-    cost_usd: float | None = None
-
-    def spend(self, spent: payloads.Spent) -> None:
-        if spent.tokens is not None:
-            self.tokens = spent.tokens if self.tokens is None else self.tokens + spent.tokens
-        if spent.cost_usd is not None:
-            self.cost_usd = round((self.cost_usd or 0.0) + spent.cost_usd, 9)
 
     def last(self, microseconds: int) -> None:
         self.duration_s = round(self.duration_s + microseconds / 1e6, 6)
@@ -58,6 +51,7 @@ class Summary(msgspec.Struct, kw_only=True):
     phases: dict[str, Tally] = {}
     agents: dict[str, AgentTally] = {}
     errors: dict[str, int] = {}
+    budget: BudgetRecord | None = None
 
 
 class _Failed(msgspec.Struct):
@@ -90,6 +84,8 @@ class _Counting:
             EventType.AGENT_START: self._agent_start,
             EventType.AGENT_END: self._agent_end,
             EventType.ERROR: self._error,
+            EventType.SPEND: self._spend,
+            EventType.BUDGET: self._budget,
             EventType.RETRY: self._retry,
             EventType.CHECKPOINT: self._checkpoint,
             EventType.ROLLBACK: self._rollback,
@@ -142,6 +138,13 @@ class _Counting:
     def _agent_end(self, entry: Entry) -> None:
         ended = _read(entry, _Ended)
         self._stop(entry, ended.error if ended else None)
+
+    def _budget(self, entry: Entry) -> None:
+        budget = _read(entry, BudgetRecord)
+        self._summary.budget = budget if budget != BudgetRecord() else None
+
+    def _spend(self, entry: Entry) -> None:
+        self._stop(entry, None)
 
     def _error(self, entry: Entry) -> None:
         self._stop(entry, _read(entry, _Failed) or _Failed("unknown"))

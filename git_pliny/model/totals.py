@@ -15,6 +15,7 @@ class AgentTotals(msgspec.Struct, kw_only=True):
     completed: int = 0
     failed: int = 0
     duration_s: float = 0.0
+    tokens: Tokens | None = None
     cost_usd: float | None = None
 
 
@@ -61,6 +62,8 @@ def _add_agent(agent: AgentTotals, record: AgentRecord) -> None:
     agent.failed += record.status is AgentStatus.FAILED
     agent.duration_s = round(agent.duration_s + (record.duration_s or 0.0), 6)
     agent.cost_usd = _sum(agent.cost_usd, record.cost_usd)
+    if record.tokens is not None:
+        agent.tokens = record.tokens + (agent.tokens or Tokens())
 
 
 def _sum(known: float | None, more: float | None) -> float | None:

@@ -7,7 +7,7 @@ import msgspec
 
 from git_pliny.errors import PlanError
 from git_pliny.model.plan import Agent, Phase, Plan
-from git_pliny.model.settings import Isolation
+from git_pliny.model.settings import Budget, Isolation
 from git_pliny.plans.definition import Definition
 from git_pliny.plans.discovery import PROJECT_AGENTS, Discovery
 from git_pliny.plans.document import Document
@@ -30,6 +30,7 @@ class Draft(msgspec.Struct, kw_only=True):
     fail_fast: bool | None = None
     isolation: Isolation | None = None
     on_conflict: str | None = None
+    budget: Budget | None = None
     title: str = ""
 
     def phase(self) -> Phase:
@@ -40,6 +41,7 @@ class Draft(msgspec.Struct, kw_only=True):
             fail_fast=self.fail_fast,
             isolation=self.isolation,
             on_conflict=self.on_conflict,
+            budget=self.budget,
             title=self.title,
         )
 
@@ -83,11 +85,14 @@ class Assembly:
     def resolvers(self, plan: Plan) -> dict[str, Agent]:
         """The agents that resolve conflicts and stand in no phase of the plan."""
         named = dict(self._resolvers)
-        return {
-            name: self.resolve(name, place).agent(self._root)
-            for name, place in named.items()
-            if name not in plan.agents
-        }
+        found = {name: self.resolve(name, place) for name, place in named.items() if name not in plan.agents}
+        for name, definition in found.items():
+            if definition.entry.budget is not None:
+                raise place_of(definition.node, "budget").error(
+                    f"agent {quoted(name)} resolves the conflicts of others, at the cost of their budgets; "
+                    "it can't have one of its own"
+                )
+        return {name: definition.agent(self._root) for name, definition in found.items()}
 
     def _nobody_defines(self, name: str, place: Place, own: Definition | None) -> PlanError:
         hint = f"write `agents: {{{name}: {{run: …}}}}` in {self._document.name}, or a program {PROJECT_AGENTS}/{name}"
@@ -105,7 +110,7 @@ class Assembly:
                 raise place.error(f"phase {quoted(entry.name)} is listed twice")
             draft = Draft(name=entry.name, place=place, parallel=entry.parallel, fail_fast=entry.fail_fast)
             draft.title = entry.title or entry.description or ""
-            draft.isolation, draft.on_conflict = entry.isolation, entry.on_conflict
+            draft.isolation, draft.on_conflict, draft.budget = entry.isolation, entry.on_conflict, entry.budget
             drafts[entry.name] = draft
             names = (entry.agents,) if isinstance(entry.agents, str) else entry.agents or ()
             for number, name in enumerate(names):

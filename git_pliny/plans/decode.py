@@ -20,6 +20,7 @@ from git_pliny.plans.positions import listed, quoted, shortened, suggestion
 _TRUE = frozenset({"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})
 _FALSE = frozenset({"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"})
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
+_AMOUNT = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")  # neither a process nor UTF-8 can take them
 
 _SHAPES: dict[type[inspect.Type], type[Node]] = {
@@ -30,6 +31,7 @@ _SHAPES: dict[type[inspect.Type], type[Node]] = {
 _COLLECTIONS = tuple(_SHAPES)
 _WORDS: dict[type[inspect.Type], str] = {
     inspect.IntType: "a whole number",
+    inspect.FloatType: "a number",
     inspect.BoolType: "true or false",
     inspect.StrType: "a text",
     inspect.VarTupleType: "a list",
@@ -64,7 +66,7 @@ def _decode(node: Node, info: inspect.Type, path: _Path) -> Any:
     raise _wrong(node, path, _described(info))
 
 
-def _scalar(node: Scalar, info: inspect.Type, path: _Path) -> str | int | bool:
+def _scalar(node: Scalar, info: inspect.Type, path: _Path) -> str | int | float | bool:
     match bare := _bare(info):
         case inspect.StrType():
             return _text(node, info, bare, path)
@@ -76,6 +78,10 @@ def _scalar(node: Scalar, info: inspect.Type, path: _Path) -> str | int | bool:
             number = int(node.text)
             if (bare.ge is None or number >= bare.ge) and (bare.le is None or number <= bare.le):
                 return number
+        case inspect.FloatType() if node.plain and _AMOUNT.fullmatch(node.text):
+            amount = float(node.text)
+            if (bare.gt is None or amount > bare.gt) and (bare.le is None or amount <= bare.le):
+                return amount
     raise _wrong(node, path, _described(info))
 
 

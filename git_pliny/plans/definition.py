@@ -84,6 +84,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             retry_on_exit=(entry.retry_on_exit,) if isinstance(entry.retry_on_exit, int) else entry.retry_on_exit or (),
             isolation=entry.isolation,
             on_conflict=entry.on_conflict,
+            budget=entry.budget,
             title=entry.title or entry.description or "",
             source=str(self.place),
         )

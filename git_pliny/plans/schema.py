@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from git_pliny.model.settings import (
+    Budget,
     Category,
     CheckpointWhen,
     ErrorHandling,
@@ -54,6 +55,7 @@ class AgentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     retry_on_exit: ExitStatus | tuple[ExitStatus, ...] | None = None
     isolation: Isolation | None = None
     on_conflict: OnConflict | None = None
+    budget: Budget | None = None
     phase: Name | None = None
     title: str | None = None
     description: str | None = None
@@ -84,6 +86,7 @@ class PhaseEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     fail_fast: bool | None = None
     isolation: Isolation | None = None
     on_conflict: OnConflict | None = None
+    budget: Budget | None = None
     title: str | None = None
     description: str | None = None
 

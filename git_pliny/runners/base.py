@@ -41,6 +41,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     """The attempt's own place on this machine; the runner creates it, and the files beside it that it needs."""
     timeout_s: float | None = None
+    is_budget: bool = False
+    """Whether `timeout_s` is what is left of the agent's budget of time, rather than its timeout."""
     grace_s: float = 10.0
     """How long the process group has to end after TERM before it is killed."""
     prompt: str | None = None

@@ -26,6 +26,7 @@ class CheckpointKind(StrEnum):
     ERROR = "error"
     MANUAL = "manual"
     INTERRUPTED = "interrupted"
+    PAUSED = "paused"
     BEFORE_ROLLBACK = "before-rollback"
     BEFORE_PHASE = "before-phase"
     USER_EDITS = "user-edits"

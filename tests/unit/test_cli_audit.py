@@ -231,7 +231,7 @@ def test_a_summary_tells_time_attempts_failures_and_costs(scratch: Scratch, caps
     assert "failures     1 network" in shown
     assert "spent        $0.0500, tokens: 10 in, 2 out" in shown
     rows = [line.split() for line in shown.splitlines()]
-    assert ["a", "3ms", "3", "1", "1", "0", "$0.0500"] in rows
+    assert ["a", "3ms", "3", "1", "1", "0", "$0.0500", "10", "in,", "2", "out"] in rows
     assert {"p", "q", "a", "b"} <= {row[0] for row in rows if row}
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -166,10 +167,10 @@ def test_a_function_that_declares_nothing_is_left_to_typer(monkeypatch: pytest.M
 
 
 def test_a_type_that_only_typer_converts_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def plain(here: Invocation, *, share: Annotated[float, option("--share", help="A share.")] = 0.5) -> None: ...
+    def plain(here: Invocation, *, which: Annotated[UUID | None, option("--which", help="Which.")] = None) -> None: ...
 
     monkeypatch.setattr(loading, "function_of", lambda *_: plain)
-    assert direct.plain_call(["status", "--share", "0.25"]) is None
+    assert direct.plain_call(["status", "--which", str(UUID(int=1))]) is None
 
 
 @settings(deadline=None, max_examples=150)

@@ -8,7 +8,7 @@ from scratch import Scratch
 
 from git_pliny.cli import render
 from git_pliny.model.events import render_time
-from git_pliny.model.session import Tokens
+from git_pliny.model.session import BudgetRecord, Tokens
 
 NOW = 1_700_000_000
 
@@ -123,3 +123,19 @@ def test_a_flexible_column_keeps_a_few_characters_on_the_narrowest_terminal(scra
 def test_a_table_that_goes_elsewhere_is_whole(scratch: Scratch) -> None:
     rows = [["x" * 1000, "1"]]
     assert render.fit(invocation(scratch), ("name", "number"), rows, flexible=0) == rows
+
+
+@pytest.mark.parametrize(
+    ("usd", "used", "budget", "expected"),
+    [
+        (None, None, None, None),
+        (0.5, None, None, "$0.50, tokens: -"),
+        (None, Tokens(input=1, output=2), None, "-, tokens: 1 in, 2 out"),
+        (None, None, BudgetRecord(cost_usd=5.0), "- of $5.00, tokens: -"),
+        (0.5, Tokens(input=1), BudgetRecord(cost_usd=5.0, tokens=9), "$0.50 of $5.00, tokens: 1 in, 0 out of 9"),
+    ],
+)
+def test_what_is_unknown_of_what_was_spent_is_shown_as_unknown(
+    usd: float | None, used: Tokens | None, budget: BudgetRecord | None, expected: str | None
+) -> None:
+    assert render.spent(usd, used, budget) == expected

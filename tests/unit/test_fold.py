@@ -4,7 +4,16 @@ from trails import SESSION, chained, event, trails
 
 from git_pliny.model.events import Event, EventType, Line, union
 from git_pliny.model.fold import Fold, fold
-from git_pliny.model.session import AgentStatus, Session, SessionStatus, Tokens, decode_session, encode_session
+from git_pliny.model.session import (
+    AgentStatus,
+    BudgetRecord,
+    PhaseRecord,
+    Session,
+    SessionStatus,
+    Tokens,
+    decode_session,
+    encode_session,
+)
 
 OID = "a" * 40
 OTHER = "b" * 40
@@ -178,3 +187,45 @@ def test_an_agent_is_listed_as_completed_exactly_if_it_is(runs: list[list[Line]]
     session: Session = fold(SESSION, union(*runs)).session()
     completed = {name for name, agent in session.agents.items() if agent.status is AgentStatus.COMPLETED}
     assert set(session.completed_agents) == completed
+
+
+def test_a_phase_lasts_over_its_runs_without_the_pauses_and_knows_what_was_spent_in_it() -> None:
+    opened = [event(EventType.SESSION_START, name="n"), PLAN, event(EventType.PHASE_BEGIN), start("a")]
+    again = [event(EventType.SESSION_RESUME), event(EventType.PHASE_BEGIN), start("a", 2)]
+    again += [end("a", 2, spent={"cost_usd": 0.5}), event(EventType.PHASE_END), event(EventType.SESSION_END)]
+    first = chained(opened, run="aaaaaaaa", start=0, step=1_000_000)
+    second = chained(again, run="bbbbbbbb", start=3_600_000_000, step=1_000_000)
+    session = fold(SESSION, [*first, *second]).session()
+    assert session.phases == {"p": PhaseRecord(duration_s=4.0, cost_usd=0.5)}
+    assert 7.9 < session.metrics.duration_s < 8.1
+
+
+def test_an_agent_worked_for_all_its_attempts_and_a_cut_off_one_until_its_run_fell_silent() -> None:
+    failed = event(EventType.ERROR, "a", 1, category="ai", duration_s=2.5)
+    lines = chained([PLAN, start("a"), failed, start("a", 2), start("b")], run="aaaaaaaa", start=0, step=1_000_000)
+    resumed = chained([event(EventType.SESSION_RESUME)], run="bbbbbbbb", start=60_000_000)
+    state = fold(SESSION, [*lines, *resumed])
+    assert {name: agent.worked_s for name, agent in state.agents.items()} == {"a": 3.5, "b": 0.0}
+
+
+def test_what_a_rollback_sets_back_stays_spent() -> None:
+    back = event(EventType.ROLLBACK, name="x", commit=OID, before="y", set_back=[["a", "aaaaaaaa", 1]])
+    over = event(EventType.SESSION_END, status="paused", reason="r")
+    session = folded(PLAN, start("a"), end("a", spent={"cost_usd": 0.5}), over, back).session()
+    assert session.reason is None
+    assert session.metrics.cost_usd == session.agents["a"].cost_usd == session.phases["p"].cost_usd == 0.5
+
+
+def test_what_a_cut_off_attempt_told_is_spent_and_its_agent_did_not_end() -> None:
+    told = event(EventType.SPEND, "a", 1, spent={"cost_usd": 0.5}, duration_s=1.5)
+    state = folded(PLAN, start("a"), told)
+    assert (state.agents["a"].cost_usd, state.agents["a"].worked_s) == (0.5, 1.5)
+    assert state.agents["a"].status is AgentStatus.RUNNING
+
+
+def test_the_session_tells_its_budget_and_why_it_is_paused_until_it_goes_on() -> None:
+    paused = [event(EventType.BUDGET, cost_usd=1.0), event(EventType.SESSION_END, status="paused", reason="r")]
+    session = folded(PLAN, *paused).session()
+    assert (session.budget, session.reason) == (BudgetRecord(cost_usd=1.0), "r")
+    resumed = folded(PLAN, *paused, event(EventType.SESSION_RESUME), event(EventType.BUDGET)).session()
+    assert (resumed.budget, resumed.reason) == (None, None)

@@ -8,7 +8,7 @@ import pytest
 
 from git_pliny.errors import ConfigError, PlanError
 from git_pliny.model.plan import Agent, Phase, Plan, Rounds
-from git_pliny.model.settings import Backoff, Category, ExecutionSettings, Isolation, RetryStrategy, Settings
+from git_pliny.model.settings import Backoff, Budget, Category, ExecutionSettings, Isolation, RetryStrategy, Settings
 from git_pliny.plans.loading import LoadedPlan, load, read_sections
 
 SCRIPT = "#!/bin/sh\nexit 0\n"
@@ -89,6 +89,7 @@ agents:
     retry: {backoff: fixed}
     retry_strategies: {ai: {max_delay: 9}}
     retry_on_exit: 75
+    budget: {cost_usd: 2.50, tokens: 1000, time: 30m}
     title: The fix
     description: ignored beside a title
 """
@@ -108,6 +109,7 @@ agents:
         retry=RetryStrategy(backoff=Backoff.FIXED),
         retry_strategies={Category.AI: RetryStrategy(max_delay=9)},
         retry_on_exit=(75,),
+        budget=Budget(cost_usd=2.5, tokens=1000, time="30m"),
         title="The fix",
         source="pliny.yaml:5",
     )
@@ -530,3 +532,40 @@ def test_where_an_agent_works_is_no_part_of_what_it_is() -> None:
     plain = Agent(name="a", run="x")
     elsewhere = Agent(name="a", run="x", isolation=Isolation.WORKTREE, on_conflict="agent:b")
     assert plain.fingerprint() == elsewhere.fingerprint()
+
+
+def test_a_phase_may_have_a_budget(tmp_path: Path) -> None:
+    text = "agents: {a: {run: x}}\nphases: [{name: p, agents: [a], budget: {cost_usd: 3}}]\n"
+    assert loaded(tmp_path, text).plan.phases[0].budget == Budget(cost_usd=3.0)
+
+
+def test_a_higher_budget_makes_no_other_agent() -> None:
+    plain, limited = Agent(name="a", run="x"), Agent(name="a", run="x", budget=Budget(tokens=5))
+    assert plain.fingerprint() == limited.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"),
+    [
+        ("{cost_usd: 0}", "pliny.yaml:1:41: `agents.a.budget.cost_usd` must be an amount of US dollars above 0"),
+        ("{cost_usd: nan}", "`agents.a.budget.cost_usd` must be an amount of US dollars above 0"),
+        ("{cost_usd: '2'}", "`agents.a.budget.cost_usd` must be an amount of US dollars above 0"),
+        ("{tokens: 1.5}", "`agents.a.budget.tokens` must be a number of tokens, 1 or more, not `1.5`"),
+        ("{time: 0s}", "`agents.a.budget.time` must be longer than nothing"),
+        ("{cost_us: 5}", "unknown key `cost_us` in `agents.a.budget`; did you mean `cost_usd`?"),
+        ("5", "`agents.a.budget` must be a mapping, not `5`"),
+    ],
+)
+def test_a_bad_budget_is_refused_with_its_place(tmp_path: Path, budget: str, message: str) -> None:
+    assert message in refusal(tmp_path, f"agents: {{a: {{run: x, budget: {budget}}}}}\n").message
+
+
+def test_an_agent_that_only_resolves_conflicts_has_no_budget_of_its_own(tmp_path: Path) -> None:
+    text = """\
+execution: {isolation: worktree, on_conflict: agent:mend}
+agents:
+  a: {run: x}
+  mend: {run: y, budget: {tokens: 5}}
+phases: [{name: p, agents: [a]}]
+"""
+    assert "pliny.yaml:4" in refusal(tmp_path, text).message

@@ -218,3 +218,23 @@ def test_a_note_is_lost_with_its_reader_and_nothing_else() -> None:
     with readers_gone():
         messages.note("one")
         messages.error("two", hint="three")
+
+
+def test_the_end_of_an_attempt_tells_what_it_spent() -> None:
+    spent = {"cost_usd": 0.5, "tokens": {"input": 10, "output": 5}}
+    assert words(event(EventType.AGENT_END, agent="web", status="completed", duration_s=1.0, spent=spent)) == (
+        "web: completed in 1s, $0.50, 10 in, 5 out tokens"
+    )
+    failed = event(EventType.ERROR, agent="web", **BROKEN, duration_s=1.0, spent={"cost_usd": 0.5})
+    assert (words(failed) or "").endswith(", $0.50")
+    assert words(event(EventType.AGENT_END, agent="web", status="completed", spent=5)) == "web: completed"
+
+
+def test_the_end_of_a_phase_tells_what_the_session_has_spent_and_may_spend(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plan = event(EventType.PLAN_CHANGE, plan="0" * 40, agents={"web": "research"})
+    end = event(EventType.AGENT_END, agent="web", phase="research", status="completed", spent={"cost_usd": 0.5})
+    closed = event(EventType.PHASE_END, phase="research", status="completed")
+    tell(PlainLines(PLAN), plan, event(EventType.BUDGET, cost_usd=2.0), end, closed)
+    assert capsys.readouterr().err.splitlines()[-1].endswith("completed; spent so far: $0.50 of $2.00, tokens: -")

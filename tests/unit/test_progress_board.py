@@ -259,3 +259,14 @@ def test_every_agent_of_the_phase_has_a_row_or_is_counted_in_the_last_line(
     for standing, count in view.hidden.items():
         counts[standing] += count
     assert {standing: count for standing, count in counts.items() if count} == view.counts
+
+
+def test_what_is_spent_is_shown_for_an_agent_that_ended_and_for_the_session() -> None:
+    shown = Shown()
+    spent = {"cost_usd": 0.5, "tokens": {"input": 3, "output": 4}}
+    shown.after(1, event(EventType.BUDGET, cost_usd=2.0), event(EventType.AGENT_START, "a"))
+    assert shown.board.view(9).spent == "- of $2.00, tokens: -"
+    shown.after(1, event(EventType.AGENT_END, "a", status="completed", duration_s=1.0, spent=spent))
+    view = shown.board.view(9)
+    assert view.spent == "$0.50 of $2.00, tokens: 3 in, 4 out"
+    assert view.rows[0].detail == "$0.50, 3 in, 4 out tokens"

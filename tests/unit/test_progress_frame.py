@@ -190,3 +190,9 @@ def test_there_is_room_for_what_is_shown_beside_the_status(height: int) -> None:
 )
 def test_the_look_follows_the_locale_and_no_color(environ: dict[str, str], encoding: str, look: Look) -> None:
     assert look_of(environ, encoding) == look
+
+
+def test_what_is_spent_stands_before_the_checkpoint_where_there_is_room() -> None:
+    shown = view(spent="$0.50 of $2.00, tokens: -", checkpoint="start")
+    assert lines(shown, width=120)[-2].endswith("1m20s, $0.50 of $2.00, tokens: -, checkpoint start")
+    assert "$0.50" not in lines(shown, width=40)[-2]

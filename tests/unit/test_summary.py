@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from trails import SESSION, chained, event, trails
 
 from git_pliny.model.events import Event, EventType, union
-from git_pliny.model.session import Tokens
+from git_pliny.model.session import BudgetRecord, Tokens
 from git_pliny.model.summary import Summary, summarize
 
 COMMIT = "a" * 40
@@ -108,3 +108,11 @@ def test_whatever_a_trail_holds_is_summed_up_and_every_entry_counted(parts: list
     found = summarize(SESSION, lines)
     assert found.entries == len(lines)
     assert found.total.attempts >= sum(tally.attempts for tally in found.agents.values())
+
+
+def test_a_cut_off_attempt_that_told_what_it_spent_counts_and_did_not_fail() -> None:
+    told = event(EventType.SPEND, "a", 1, spent={"cost_usd": 0.5})
+    found = summary_of(event(EventType.BUDGET, cost_usd=2.0), start("a"), told)
+    assert (found.total.cost_usd, found.phases["p"].cost_usd, found.agents["a"].cost_usd) == (0.5, 0.5, 0.5)
+    assert (found.total.failures, found.agents["a"].duration_s) == (0, 1.0)
+    assert found.budget == BudgetRecord(cost_usd=2.0)

@@ -1,0 +1,53 @@
+"""How attempts of one phase are told to the trail: their ends, their errors, and what they spent."""
+
+from typing import Any
+
+from git_pliny.executor.attempt import Conclusion, end_data, error_data, spent_data
+from git_pliny.executor.desk import Desk
+from git_pliny.executor.job import Job
+from git_pliny.model.events import EventType
+from git_pliny.model.failure import Failure
+from git_pliny.model.payloads import Spent
+from git_pliny.runners.base import Outcome
+
+
+class Records:
+    """Notes entries about attempts; they are written with the next commit."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def end_data(self, job: Job, conclusion: Conclusion) -> dict[str, Any]:
+        """The `data` of the attempt's `agent_end`."""
+        attempt, state = job.attempt, self._desk.run.state.agents[job.attempt.agent.name]
+        return end_data(
+            conclusion,
+            self._desk.order.masking,
+            phase=attempt.phase,
+            attempts=attempt.number,
+            started_at=state.started_at,
+            ended_at=self._desk.run.now(),
+            before=Spent(tokens=state.tokens, cost_usd=state.cost_usd),
+        )
+
+    def end(self, job: Job, data: dict[str, Any]) -> None:
+        """The agent has ended with this attempt."""
+        self._note(EventType.AGENT_END, job, data)
+
+    def error(self, job: Job, conclusion: Conclusion, failure: Failure, more: dict[str, Any] | None = None) -> None:
+        """The attempt failed, which is not the agent's end."""
+        self._note(EventType.ERROR, job, error_data(conclusion, failure, self._desk.order.masking) | (more or {}))
+
+    def retry(self, job: Job, failure: Failure, *, retry: int, delay_s: float) -> None:
+        """Another attempt follows after the delay."""
+        data = {"delay_s": round(delay_s, 3), "category": failure.category.value, "retry": retry}
+        self._note(EventType.RETRY, job, data)
+
+    def cut_off(self, job: Job, outcome: Outcome) -> None:
+        """The attempt was cancelled: it has no end, but what it told to have spent is spent."""
+        if data := spent_data(outcome):
+            self._note(EventType.SPEND, job, data)
+
+    def _note(self, kind: EventType, job: Job, data: dict[str, Any]) -> None:
+        attempt = job.attempt
+        self._desk.note(kind, agent=attempt.agent.name, phase=attempt.phase, attempt=attempt.number, data=data)
