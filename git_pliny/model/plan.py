@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import msgspec
 
+from git_pliny.model.preset import Use
 from git_pliny.model.settings import Category, Isolation, RetryStrategy
 
 
@@ -13,13 +14,15 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: str
     run: str | tuple[str, ...]
+    use: Use | None = None
+    """The preset of a coding agent that `run` comes from."""
     needs: tuple[str, ...] = ()
     timeout_s: float | None = None
     deliverables: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     env: dict[str, str] = {}
     prompt: str | None = None
-    """Text given on standard input."""
+    """Text given on standard input; a coding agent gets it in the way that its preset says."""
     max_retries: int | None = None
     retry: RetryStrategy | None = None
     """The agent's own retry setting, for every category."""
