@@ -107,7 +107,14 @@ def _tools(body: Json) -> Iterator[tuple[str, Json]]:
 
 def _messages(call: tuple[str, Json] | None) -> list[Event]:
     usage = {"input_tokens": INPUT, "output_tokens": OUTPUT}
-    head = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
+    head: Json = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "stop_reason": None,
+    }
     block, delta = _text_block() if call is None else _tool_block(*call)
     reason = {"stop_reason": "end_turn" if call is None else "tool_use", "stop_sequence": None}
     events: list[Json] = [

@@ -38,6 +38,9 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides what the agent does; equal for equal definitions."""
         essence = msgspec.structs.replace(self, source="", title="", isolation=None, on_conflict=None)
+        if self.use is not None and self.use.asked:  # a newer version may call the same program otherwise
+            use = Use(preset=self.use.preset, asked=self.use.asked)
+            essence = msgspec.structs.replace(essence, run=(), env={}, use=use)
         return sha256(msgspec.json.encode(essence, order="sorted")).hexdigest()
 
 

@@ -1,7 +1,8 @@
 """Presets: how the program of a coding agent is called, and in which form it tells how that went.
 
 A preset is data. Which program, arguments, environment and files a call takes follows from it by replacing words in
-braces; what is known only as an attempt starts (`{prompt}`, `{prompt_file}`, `{deliverables}`, `{file:NAME}`) stays.
+braces; what is known only as an attempt starts (`{prompt}`, `{prompt_file}`, `{deliverables}`, `{result}`,
+`{file:NAME}`) stays.
 """
 
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     model: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     env: dict[str, str] = {}
+    """Variables where neither the agent nor the user's environment has them: who denies a tool there is heeded."""
     files: dict[str, str] = {}
     """Texts that are written for each attempt, by the NAME of `{file:NAME}`."""
     output: OutputForm = OutputForm.TEXT
@@ -70,6 +72,10 @@ class Use(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     preset: str
     output: OutputForm = OutputForm.TEXT
     files: dict[str, str] = {}
+    env: dict[str, str] = {}
+    """Variables for the program where neither the agent nor the user's environment has them."""
     timeout_s: float | None = None
     """The limit where neither the agent nor the settings give one."""
+    asked: tuple[str, ...] = ()
+    """What the agent says itself, where the preset is shipped: all that tells it from another agent."""
     install: str = ""

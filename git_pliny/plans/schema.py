@@ -83,8 +83,8 @@ class PresetEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A coding agent that agents may `use`: its program, how that is called, and how its output is read.
 
     In `model` the word `{model}` stands for what an agent asks for, in `allow` `{tools}` or `{tool}`; in `args` and
-    `env` `{prompt}`, `{prompt_file}`, `{deliverables}` and `{file:NAME}`. The prompt is standard input where none asks
-    for it.
+    `env` `{prompt}`, `{prompt_file}`, `{deliverables}`, `{result}` and `{file:NAME}` for what each attempt has. The
+    prompt is standard input where none asks for it.
     """
 
     program: Text

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from git_pliny.model.preset import Preset, Use
 from git_pliny.plans.nodes import Mapping, place_of
 from git_pliny.plans.positions import quoted
@@ -46,14 +48,21 @@ def _of_preset(entry: AgentEntry, node: Mapping, presets: Presets) -> Call:
                 f"preset {quoted(preset.name)} has no argument for `{key}`", hint="say it in its own words, by `args:`"
             )
     run = preset.command(model=entry.model, allow=several(entry.allow), args=several(entry.args))
-    return Call(run, preset.env | (entry.env or {}), _use(preset))
+    return Call(run, entry.env or {}, _use(preset, () if preset.source else _asked(entry)))
 
 
-def _use(preset: Preset) -> Use:
+def _asked(entry: AgentEntry) -> tuple[str, ...]:
+    said = {"model": entry.model, "args": several(entry.args), "allow": several(entry.allow), "env": entry.env or {}}
+    return tuple(f"{key}: {msgspec.json.encode(value, order='sorted').decode()}" for key, value in said.items())
+
+
+def _use(preset: Preset, asked: tuple[str, ...]) -> Use:
     return Use(
         preset=preset.name,
         output=preset.output,
         files=preset.files,
+        env=preset.env,
         timeout_s=preset.timeout_s,
         install=preset.install,
+        asked=asked,
     )

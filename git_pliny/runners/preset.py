@@ -15,7 +15,7 @@ from git_pliny.runners.command import CommandRunner, never_started, write_own
 from git_pliny.runners.forms.reading import Output, Reading
 from git_pliny.runners.forms.registry import FORMS
 
-_AT_START = re.compile(r"\{(prompt|prompt_file|deliverables|file:([A-Za-z0-9_][A-Za-z0-9_.-]*))\}")
+_AT_START = re.compile(r"\{(prompt|prompt_file|deliverables|result|file:([A-Za-z0-9_][A-Za-z0-9_.-]*))\}")
 _NO_FILE = 2
 
 
@@ -36,7 +36,7 @@ class PresetRunner:
             write_own(attempt.prompt_file, prompt)
         except OSError as error:
             return never_started(error, attempt)
-        return _RunningAgent(attempt, use, self._commands.start(_called(attempt, prompt)))
+        return _RunningAgent(attempt, use, self._commands.start(_called(attempt, use, prompt)))
 
 
 class _RunningAgent:
@@ -84,23 +84,29 @@ def told(outcome: Outcome, reading: Reading | None, name: str) -> Outcome:
     )
 
 
-def _called(attempt: Attempt, prompt: str) -> Attempt:
+def _called(attempt: Attempt, use: Use, prompt: str) -> Attempt:
     """The attempt with its command as it is executed."""
     agent = attempt.agent
     wanted: set[str] = set()
+    places = {
+        "prompt_file": os.fspath(attempt.prompt_file),
+        "deliverables": os.fspath(attempt.deliverables),
+        "result": os.fspath(attempt.result),
+    }
 
     def placed(word: str) -> str:
         def value(found: re.Match[str]) -> str:
             wanted.add(found[1])
             if found[2]:
                 return f"{attempt.folder}.{found[2]}"
-            return {"prompt": prompt, "prompt_file": str(attempt.prompt_file)}.get(found[1], str(attempt.deliverables))
+            return places.get(found[1], prompt)
 
         return _AT_START.sub(value, word)
 
     words = (agent.run,) if isinstance(agent.run, str) else agent.run
     run = tuple(placed(word) for word in words)
-    env = {name: placed(text) for name, text in agent.env.items()}
+    usual = {name: text for name, text in use.env.items() if name not in attempt.environ}
+    env = {name: placed(text) for name, text in (usual | agent.env).items()}
     by_itself = {"prompt", "prompt_file"} & wanted
     return msgspec.structs.replace(
         attempt,

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from git_pliny.errors import PlanError
@@ -60,16 +61,12 @@ def test_an_agent_has_the_command_of_its_preset_with_its_own_arguments_last(tmp_
     )
     assert agent.run[0] == "claude"
     assert agent.run[-4:] == ("--model", "opus", "--allowedTools=Bash,Edit", "--verbose")
-    assert agent.env == {"CLAUDE_CODE_MAX_RETRIES": "0", "X": "y"}
+    assert agent.env == {"X": "y"}
     assert agent.prompt == "Do it"
     assert agent.timeout_s is None
     assert agent.use is not None
+    assert agent.use.env == {"CLAUDE_CODE_MAX_RETRIES": "0"}
     assert (agent.use.preset, agent.use.output, agent.use.timeout_s) == ("claude", OutputForm.CLAUDE, 1800)
-
-
-def test_an_agent_s_own_environment_stands_above_the_preset_s(tmp_path: Path) -> None:
-    text = "agents: {a: {use: claude, prompt: Do it, env: {CLAUDE_CODE_MAX_RETRIES: 3}}}"
-    assert planned(tmp_path, text).env == {"CLAUDE_CODE_MAX_RETRIES": "3"}
 
 
 def test_tools_are_allowed_together_or_one_by_one() -> None:
@@ -131,4 +128,16 @@ def test_a_coding_agent_s_own_markdown_is_the_prompt_of_an_agent_of_its_name(tmp
 def test_an_agent_with_another_model_is_another_agent(tmp_path: Path) -> None:
     one = planned(tmp_path, "agents: {a: {use: claude, prompt: x}}")
     two = planned(tmp_path, "agents: {a: {use: claude, prompt: x, model: opus}}")
+    assert one.fingerprint() != two.fingerprint()
+
+
+def test_an_agent_stays_the_same_where_a_newer_version_calls_its_program_otherwise(tmp_path: Path) -> None:
+    agent = planned(tmp_path, "agents: {a: {use: claude, prompt: x, env: {X: y}}}")
+    newer = msgspec.structs.replace(agent, run=("claude", "--new"), env={"X": "y", "NEW": "1"})
+    assert newer.fingerprint() == agent.fingerprint()
+
+
+def test_an_agent_is_another_once_its_own_preset_has_changed(tmp_path: Path) -> None:
+    one = planned(tmp_path, OWN + "agents: {a: {use: mine, prompt: x}}")
+    two = planned(tmp_path, OWN.replace("--task", "--ask") + "agents: {a: {use: mine, prompt: x}}")
     assert one.fingerprint() != two.fingerprint()

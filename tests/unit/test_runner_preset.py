@@ -79,8 +79,23 @@ def test_files_of_the_preset_lie_beside_the_attempt_and_are_named_in_the_environ
     assert (tmp_path / "output" / "a@1.settings.json").exists()
 
 
+def test_the_agent_s_environment_stands_above_the_user_s_and_that_above_the_preset_s(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTH", "user")
+    monkeypatch.setenv("ALL", "user")
+    use = Use(preset="mine", env={"ONE": "preset", "BOTH": "preset", "ALL": "preset"})
+    assert said(run('echo "$ONE $BOTH $ALL"', use=use, env={"ALL": "agent"})) == "preset user agent"
+
+
 def test_the_folder_of_deliverables_may_be_an_argument(run: Run) -> None:
     assert [each.name for each in run('echo x > "$1/report.md"', "{deliverables}").deliverables] == ["report.md"]
+
+
+def test_the_result_file_may_be_an_argument(run: Run) -> None:
+    found = run('echo \'{"score": 0.5}\' > "$1"', "{result}")
+    assert found.result is not None
+    assert found.result.score == 0.5
 
 
 def test_what_the_agent_used_is_told(run: Run) -> None:
