@@ -1,6 +1,6 @@
 """`git pliny agents`: what plans here can use without defining it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -9,11 +9,14 @@ from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json
 from git_pliny.cli.workbench import user_folder
 from git_pliny.git.repository import discover
+from git_pliny.model.preset import Preset
 from git_pliny.plans.definition import Definition
 from git_pliny.plans.discovery import DiscoveredAgent, list_agents
 from git_pliny.plans.loading import read_sections
+from git_pliny.runners.installed import installed
 
-_IN_PLAN = "plan"
+_IN_PLAN, _PRESET = "plan", "preset"
+_BUILT_IN = "built in"
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +28,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     phase: str | None
     description: str
     problem: str | None
+    version: str | None = None
+    """A preset's program tells it; None where that is not installed, or tells none."""
 
 
 def list_command(here: Invocation, *, as_json: Json = False) -> None:
@@ -32,10 +37,15 @@ def list_command(here: Invocation, *, as_json: Json = False) -> None:
 
     They come from the plan file, from .pliny/agents/ and .claude/agents/ of the repository, and from the user's own
     folder, agents/ beside the configuration file (git pliny config path). Where several have one name the first counts.
+
+    Below them are the presets of coding agents, which agents `use`: the ones that come with git pliny, those in
+    presets/ beside the configuration file, and those of the plan file; with the version that is installed here.
     """
     root = discover(here.cwd, here.environ).root
-    defined = [_in_plan(definition) for definition in read_sections(root).definitions.values()]
-    found = [*defined, *(_in_file(agent) for agent in list_agents(root, user_folder() / "agents"))]
+    document = read_sections(root)
+    found = [_in_plan(definition) for definition in document.definitions.values()]
+    found += [_in_file(agent) for agent in list_agents(root, user_folder() / "agents")]
+    found += _presets(tuple(document.presets(user_folder() / "presets").all.values()), here)
     if as_json:
         output.data_json(found)
     else:
@@ -65,6 +75,21 @@ def _in_file(agent: DiscoveredAgent) -> Listed:
     )
 
 
+def _presets(presets: Sequence[Preset], here: Invocation) -> Iterator[Listed]:
+    for preset, program in zip(presets, installed(presets, here.environ), strict=True):
+        missing = f"{preset.program} is not installed" + (f": {preset.install}" if preset.install else "")
+        yield Listed(
+            name=preset.name,
+            kind=_PRESET,
+            source=preset.source or _BUILT_IN,
+            phase=None,
+            description=preset.title,
+            problem=missing if program.path is None else None,
+            version=program.version,
+        )
+
+
 def _cells(listed: Listed) -> Iterator[str]:
     yield from (listed.name, listed.kind, listed.source)
-    yield f"can't run: {listed.problem}" if listed.problem else listed.description
+    about = " ".join(filter(None, (listed.description, listed.version)))
+    yield f"can't run: {listed.problem}" if listed.problem else about

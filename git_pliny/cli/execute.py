@@ -274,6 +274,7 @@ def _load(
         plan_file=plan_file,
         framework=asked.framework or (state.framework if state else None),
         user_agents_dir=user_folder() / "agents",
+        user_presets_dir=user_folder() / "presets",
         settings_of=settings_of,
     )
 

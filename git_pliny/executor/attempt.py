@@ -58,6 +58,8 @@ def conclude(
         launch_errno=outcome.launch_errno,
         launch_error=outcome.launch_error,
         refusal=outcome.refusal,
+        http_status=outcome.http_status,
+        retry_after_s=outcome.retry_after_s,
         missing_deliverables=outcome.missing_deliverables,
         invalid_result=outcome.invalid_result,
         tail=outcome.tail,
@@ -140,11 +142,12 @@ def _succeeded(outcome: Outcome) -> bool:
         and not outcome.cancelled
         and not outcome.missing_deliverables
         and outcome.invalid_result is None
+        and outcome.error is None
     )
 
 
 def _verdict(outcome: Outcome) -> Verdict | None:
-    if outcome.timed_out or outcome.missing_deliverables or outcome.invalid_result:
+    if outcome.timed_out or outcome.missing_deliverables or outcome.invalid_result or outcome.error:
         return None
     said = outcome.result.verdict if outcome.result else None
     if outcome.exit_code == AGAIN_EXIT:

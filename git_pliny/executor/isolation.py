@@ -23,8 +23,14 @@ from git_pliny.store.pool import owner
 
 
 def is_isolated(order: Order, phase: Phase, agent: Agent) -> bool:
-    """Whether the agent runs in a worktree of its own: as it says itself, else its phase, else the settings."""
-    return (agent.isolation or phase.isolation or order.settings.execution.isolation) is Isolation.WORKTREE
+    """Whether the agent runs in a worktree of its own: as it says itself, else its phase, else the settings.
+
+    Where none says it, a coding agent does beside others: two that edit one workspace at once undo each other's work.
+    """
+    said = agent.isolation or phase.isolation or order.settings.execution.isolation
+    if said is None:
+        return agent.use is not None and len(phase.agents) > 1 and order.is_parallel(phase)
+    return said is Isolation.WORKTREE
 
 
 def inclusions(settings: ExecutionSettings) -> tuple[Inclusion, ...]:

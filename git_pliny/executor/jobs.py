@@ -82,7 +82,8 @@ def _attempt(
     desk: Desk, phase: Phase, agent: Agent, number: int, *, context: str = "", prompt: str | None = None
 ) -> Attempt:
     settings, run = desk.order.settings.execution, desk.run
-    limit = parse_duration(settings.timeout) if settings.timeout is not None else None
+    usual = agent.use.timeout_s if agent.use else None
+    limit = parse_duration(settings.timeout) if settings.timeout is not None else usual
     return Attempt(
         session=run.session,
         run=run.id,

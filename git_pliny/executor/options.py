@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from git_pliny.model.plan import Plan
+from git_pliny.model.plan import Phase, Plan
 from git_pliny.model.settings import Settings
 
 
@@ -48,3 +48,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     masking: Masking
     monotonic: Callable[[], float]
     rng: random.Random
+
+    def is_parallel(self, phase: Phase) -> bool:
+        """Whether the agents of a phase run side by side: the command line says it, else the phase, else settings."""
+        if self.options.parallel is not None:
+            return self.options.parallel
+        return self.settings.execution.parallel if phase.parallel is None else phase.parallel

@@ -17,7 +17,6 @@ from git_pliny.executor.isolation import IsolatedJob, is_isolated
 from git_pliny.executor.job import Finished, Job
 from git_pliny.executor.jobs import make_job
 from git_pliny.executor.merging import Merging
-from git_pliny.executor.options import Order
 from git_pliny.executor.records import Records
 from git_pliny.executor.resolving import Intake, Resolution, Settled
 from git_pliny.executor.retry import RetryPolicy
@@ -46,7 +45,7 @@ class PhaseLoop:
         self._schedule = Schedule(
             agents,
             {name: order.plan.agents[name].needs for name in agents},
-            parallel=_is_parallel(order, phase),
+            parallel=order.is_parallel(phase),
             fail_fast=order.settings.execution.fail_fast if phase.fail_fast is None else phase.fail_fast,
         )
         self._jobs: dict[str, Job] = {}
@@ -309,9 +308,3 @@ class PhaseLoop:
         for _, name in self._delayed:
             self._schedule.dropped(name)
         self._delayed.clear()
-
-
-def _is_parallel(order: Order, phase: Phase) -> bool:
-    if order.options.parallel is not None:
-        return order.options.parallel
-    return order.settings.execution.parallel if phase.parallel is None else phase.parallel

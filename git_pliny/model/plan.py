@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import msgspec
 
+from git_pliny.model.preset import Use
 from git_pliny.model.settings import Budget, Category, Isolation, RetryStrategy
 
 
@@ -13,13 +14,15 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: str
     run: str | tuple[str, ...]
+    use: Use | None = None
+    """The preset of a coding agent that `run` comes from."""
     needs: tuple[str, ...] = ()
     timeout_s: float | None = None
     deliverables: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     env: dict[str, str] = {}
     prompt: str | None = None
-    """Text given on standard input."""
+    """Text given on standard input; a coding agent gets it in the way that its preset says."""
     template: bool = False
     """The prompt is a template, rendered for each attempt."""
     task: str | None = None
@@ -42,6 +45,9 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides what the agent does; equal for equal definitions."""
         essence = msgspec.structs.replace(self, source="", title="", isolation=None, on_conflict=None, budget=None)
+        if self.use is not None and self.use.asked:  # a newer version may call the same program otherwise
+            use = Use(preset=self.use.preset, asked=self.use.asked)
+            essence = msgspec.structs.replace(essence, run=(), env={}, use=use)
         return sha256(msgspec.json.encode(essence, order="sorted")).hexdigest()
 
 

@@ -124,7 +124,8 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     checkpoint: CheckpointWhen = CheckpointWhen.PHASE
     jobs: Slots = 4
     max_retries: Retries | None = None
-    isolation: Isolation = Isolation.NONE
+    isolation: Isolation | None = None
+    """None: `worktree` for coding agents that run side by side with others, else `none`."""
     worktree_include: tuple[IgnoredPath, ...] = ()
     """Ignored files (paths or globs) that are copied into the worktrees of isolated agents, like `.env`."""
     worktree_link: tuple[IgnoredPath, ...] = ()

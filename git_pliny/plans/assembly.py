@@ -1,6 +1,6 @@
 """From a plan file, a framework and discovered agents to one plan: which agents there are, and in which phases."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,8 @@ from git_pliny.plans.document import Document
 from git_pliny.plans.frameworks import Framework, FrameworkPhase
 from git_pliny.plans.nodes import place_of
 from git_pliny.plans.positions import Place, listed, quoted, suggestion
+from git_pliny.plans.preset_files import Presets
+from git_pliny.plans.resolvers import named_resolvers
 from git_pliny.plans.rules import Member, check_names, check_needs
 
 ONLY_PHASE = "main"
@@ -49,13 +51,22 @@ class Draft(msgspec.Struct, kw_only=True):
 class Assembly:
     """One plan in the making."""
 
-    def __init__(self, document: Document, discovery: Discovery, root: Path, *, on_conflict: str = "fail") -> None:
+    def __init__(
+        self,
+        document: Document,
+        discovery: Discovery,
+        root: Path,
+        *,
+        presets: Presets | None = None,
+        on_conflict: str = "fail",
+    ) -> None:
         self._document = document
+        self._presets = presets or document.presets(None)
         self._discovery = discovery
         self._root = root
         self._definitions = document.definitions
         self._phase_of: dict[str, str] = {}
-        self._resolvers = dict(_resolvers(document, on_conflict))
+        self._resolvers = dict(named_resolvers(document, on_conflict))
 
     def plan(self, framework: Framework | None) -> Plan:
         """The plan, or PlanError with the place of what is wrong with it."""
@@ -72,15 +83,21 @@ class Assembly:
     def resolve(self, name: str, place: Place) -> Definition:
         """The definition of the agent that `place` names: the file's own, else (or completed by) a discovered one."""
         own = self._definitions.get(name)
-        if own is not None and own.entry.run is not None:
+        if own is not None and own.says_what and (own.entry.use is None or own.entry.prompt is not None):
             return own
         found = self._discovery.find(name)
+        if own is not None and own.says_what:
+            return own.over(found.definition) if found and found.definition and not found.definition.says_what else own
         if found is not None and found.error is not None:
             raise place.error(f"agent {quoted(name)} can't be run: {found.error.message}", hint=found.error.hint)
         if found is None or found.definition is None:
             raise self._nobody_defines(name, place, own)
         theirs = msgspec.structs.replace(found.definition, name=name)
         return theirs if own is None else own.over(theirs)
+
+    def agent(self, name: str, place: Place) -> Agent:
+        """The agent that `place` names."""
+        return self.resolve(name, place).agent(self._root, self._presets)
 
     def resolvers(self, plan: Plan) -> dict[str, Agent]:
         """The agents that resolve conflicts and stand in no phase of the plan."""
@@ -92,12 +109,17 @@ class Assembly:
                     f"agent {quoted(name)} resolves the conflicts of others, at the cost of their budgets; "
                     "it can't have one of its own"
                 )
-        return {name: definition.agent(self._root) for name, definition in found.items()}
+        return {name: definition.agent(self._root, self._presets) for name, definition in found.items()}
 
     def _nobody_defines(self, name: str, place: Place, own: Definition | None) -> PlanError:
         hint = f"write `agents: {{{name}: {{run: …}}}}` in {self._document.name}, or a program {PROJECT_AGENTS}/{name}"
+        if own is not None and own.entry.model is not None:
+            words = "`model` goes with `use`, a coding agent; this version calls no models by itself"
+            return place_of(own.node, "model").error(words, hint="git pliny agents list")
         if own is not None:
-            return own.place.error(f"agent {quoted(name)} has no `run` and no file in {PROJECT_AGENTS}", hint=hint)
+            return own.place.error(
+                f"agent {quoted(name)} has no `run` or `use` and no file in {PROJECT_AGENTS}", hint=hint
+            )
         near = suggestion(name, [*self._definitions, *self._discovery.names()])
         return place.error(f"nobody defines agent {quoted(name)}{near}", hint=hint)
 
@@ -241,7 +263,7 @@ class Assembly:
         self, framework: Framework | None, drafts: Mapping[str, Draft], definitions: Mapping[str, Definition]
     ) -> Plan:
         name, description = self._title(framework)
-        agents: dict[str, Agent] = {each: definition.agent(self._root) for each, definition in definitions.items()}
+        agents = {each: self._whole(definition) for each, definition in definitions.items()}
         return Plan(
             name=name,
             description=description,
@@ -253,6 +275,15 @@ class Assembly:
             rounds=framework.rounds if framework else None,
         )
 
+    def _whole(self, definition: Definition) -> Agent:
+        agent = definition.agent(self._root, self._presets)
+        if agent.use is not None and not agent.prompt:
+            raise place_of(definition.node, "use").error(
+                f"agent {quoted(agent.name)} uses {quoted(agent.use.preset)} and has no prompt",
+                hint="give it `prompt:`, a text or a file",
+            )
+        return agent
+
     def _title(self, framework: Framework | None) -> tuple[str, str]:
         task = self._document.content.task
         if task is None:
@@ -261,24 +292,6 @@ class Assembly:
             name, _, description = task.strip().partition("\n")
             return name or self._document.name, description.strip()
         return task.name, task.description or ""
-
-
-def _resolvers(document: Document, on_conflict: str) -> Iterator[tuple[str, Place]]:
-    """The agents named to resolve conflicts, each with the place that names it."""
-    content = document.content
-    asked: list[tuple[str | None, Place]] = [(on_conflict, document.place("execution", "on_conflict"))]
-    asked += [
-        (phase.on_conflict, document.place("phases", index, "on_conflict"))
-        for index, phase in enumerate(content.phases or ())
-    ]
-    asked += [
-        (definition.entry.on_conflict, place_of(definition.node, "on_conflict"))
-        for definition in document.definitions.values()
-    ]
-    for given, place in asked:
-        kind, _, name = (given or "").partition(":")
-        if kind == "agent":
-            yield name, place
 
 
 def _refuse_others(framework: Framework, drafts: Mapping[str, Draft]) -> None:

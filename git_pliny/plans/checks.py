@@ -11,6 +11,7 @@ from git_pliny.model.inclusion import ignored_path, on_conflict
 LONGEST_NAME = 255
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LONGEST_REGEX = 1000
 
 
@@ -26,6 +27,10 @@ def path_inside(text: str) -> str | None:
     if text.strip() and not path.is_absolute() and ".." not in path.parts and path.parts:
         return None
     return "a path below the repository root"
+
+
+def file_name(text: str) -> str | None:
+    return None if _FILE_NAME.fullmatch(text) else "a name of letters, digits, `.`, `_` and `-`"
 
 
 def variable(text: str) -> str | None:
@@ -61,6 +66,7 @@ CHECKS: Mapping[str, Callable[[str], str | None]] = {
     "ignored-path": ignored_path,
     "on-conflict": on_conflict,
     "variable": variable,
+    "file-name": file_name,
     "duration": duration,
     "timeout": timeout,
     "regex": regex,

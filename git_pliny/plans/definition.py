@@ -1,7 +1,6 @@
 """What a plan file or an agent's own file says of one agent, with its places, and the agent that this makes."""
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -13,8 +12,10 @@ from git_pliny.model.prompt import looks_like_template
 from git_pliny.plans.files import read_text
 from git_pliny.plans.nodes import Mapping, place_of
 from git_pliny.plans.positions import Place, quoted
+from git_pliny.plans.preset_files import Presets
 from git_pliny.plans.prompts import check_template
 from git_pliny.plans.schema import AgentEntry
+from git_pliny.plans.using import called, several
 
 _LIKE_A_FILE = re.compile(r"\S+\.(?:md|markdown|txt|j2)")
 _LONGEST_PATH = 1000
@@ -41,7 +42,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         """The names that the agent needs, each with the place where it stands."""
         found: dict[str, Place] = {}
         for key, given in (("needs", self.entry.needs), ("prerequisites", self.entry.prerequisites)):
-            for index, name in enumerate(_several(given)):
+            for index, name in enumerate(several(given)):
                 found.setdefault(name, place_of(self.node, key, index))
         return found
 
@@ -61,21 +62,25 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             body_place=theirs.body_place,
         )
 
-    def agent(self, root: Path) -> Agent:
-        """The agent that a definition with `run` makes; its prompt's file, where it has one, is read."""
+    @property
+    def says_what(self) -> bool:
+        """Whether it says what is executed."""
+        return self.entry.run is not None or self.entry.use is not None
+
+    def agent(self, root: Path, presets: Presets) -> Agent:
+        """The agent that a definition with `run` or `use` makes; its prompt's file, where it has one, is read."""
         entry = self.entry
-        assert entry.run is not None  # noqa: S101 - only what can be run is resolved
-        if not (entry.run if isinstance(entry.run, str) else entry.run[0]).strip():
-            raise place_of(self.node, "run").error(f"`run` of agent {quoted(self.name)} names no program")
+        call = called(self.name, entry, self.node, presets)
         prompt, is_template = self._prompt(root)
         return Agent(
             name=self.name,
-            run=entry.run,
+            run=call.run,
+            use=call.use,
             needs=tuple(self.needs),
             timeout_s=None if entry.timeout is None else parse_duration(entry.timeout),
-            deliverables=_several(entry.deliverables),
-            context=_several(entry.context),
-            env=entry.env or {},
+            deliverables=several(entry.deliverables),
+            context=several(entry.context),
+            env=call.env,
             prompt=prompt,
             template=is_template,
             max_retries=entry.max_retries,
@@ -114,10 +119,6 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
                 hint="write a prompt that is no file as a sentence",
             )
         return given, None
-
-
-def _several(given: str | Iterable[str] | None) -> tuple[str, ...]:
-    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
 
 
 def _file_below(root: Path, given: str) -> Path | None:

@@ -29,7 +29,6 @@ PROJECT_AGENTS = ".pliny/agents"
 CODING_AGENTS = ".claude/agents"
 
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")
-_ONLY_COMMANDS = "this version runs only agents with `run:`, a command"
 
 
 class AgentKind(StrEnum):
@@ -187,8 +186,8 @@ def _markdown(path: Path, source: str, origin: int) -> DiscoveredAgent:
 
 def _markdown_problem(definition: Definition) -> ConfigError | None:
     place = definition.node.place
-    if definition.entry.run is None:
-        return place.error(f"the front matter has no `run`; {_ONLY_COMMANDS}")
+    if not definition.says_what:
+        return place.error("the front matter has neither `run`, a command, nor `use`, a coding agent")
     wanted = checks.name(definition.name)
     return place.error(f"{quoted(definition.name)} is not {wanted}") if wanted else None
 
@@ -231,8 +230,14 @@ def _coding_agent(path: Path, source: str) -> DiscoveredAgent:
         rank=(1, 2),
         aliases=(path.stem,),
         description=said.get("description", ""),
+        definition=Definition(
+            name=name,
+            entry=AgentEntry(description=said.get("description") or None),
+            node=Mapping(place=Place(source), keys={}, items={}),
+            body=(parts[1] if parts else "") or None,
+        ),
         error=ConfigError(
-            f"{quoted(source)} is for a coding agent; {_ONLY_COMMANDS}",
-            hint=f"give it a command in pliny.yaml: agents: {{{shortened(name)}: {{run: …}}}}",
+            f"{quoted(source)} does not say which coding agent runs it",
+            hint=f"say it in pliny.yaml: agents: {{{shortened(name)}: {{use: claude}}}}",
         ),
     )

@@ -13,6 +13,7 @@ from git_pliny.plans.definition import Definition
 from git_pliny.plans.files import label, read_text
 from git_pliny.plans.nodes import Mapping, Scalar, Sequence, place_of
 from git_pliny.plans.positions import Place, quoted
+from git_pliny.plans.preset_files import Presets
 from git_pliny.plans.schema import SECTIONS, AgentEntry, ListedAgent, PlanFile
 
 
@@ -28,6 +29,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """The agents under `agents:`, by name."""
     missing: bool = False
     """There is no such file: nothing is to be said of a place in it."""
+
+    def presets(self, user_folder: Path | None) -> Presets:
+        """The presets that its agents may use."""
+        return Presets(self.content.presets, self.node, user_folder)
 
     def place(self, *path: str | int) -> Place:
         """Where the value at `path` stands, or the nearest thing on the way to it."""

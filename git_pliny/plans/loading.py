@@ -48,6 +48,7 @@ def load(
     plan_file: Path | None = None,
     framework: str | None = None,
     user_agents_dir: Path | None = None,
+    user_presets_dir: Path | None = None,
     settings_of: SettingsOf | None = None,
 ) -> LoadedPlan:
     """The plan of the repository at `root`, checked throughout; PlanError or ConfigError where it can't be run.
@@ -57,7 +58,13 @@ def load(
     """
     document = read_sections(root, plan_file=plan_file)
     on_conflict = settings_of(document.sections).execution.on_conflict if settings_of else _own_on_conflict(document)
-    assembly = Assembly(document, Discovery(root, user_agents_dir), root, on_conflict=on_conflict)
+    assembly = Assembly(
+        document,
+        Discovery(root, user_agents_dir),
+        root,
+        presets=document.presets(user_presets_dir),
+        on_conflict=on_conflict,
+    )
     manifest = _manifest_file(root, plan_file, document)
     if manifest is not None and framework is None:
         return _loaded(_manifest_plan(manifest, root, assembly, document), document, assembly)
@@ -115,7 +122,7 @@ def _is_plan(document: Document) -> bool:
 
 def _manifest_plan(path: Path, root: Path, assembly: Assembly, document: Document) -> Plan:
     return load_manifest(path, root).to_plan(
-        lambda name, place: assembly.resolve(name, place).agent(root),
+        assembly.agent,
         path=label(path, root),
         context=document.content.context_files,
     )

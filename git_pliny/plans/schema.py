@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
+from git_pliny.model.preset import OutputForm
 from git_pliny.model.settings import (
     Budget,
     Category,
@@ -29,18 +30,22 @@ PathInside = Annotated[
 Variable = Annotated[str, msgspec.Meta(description="the name of an environment variable", extra={"check": "variable"})]
 Words = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
-_LATER = "; this version runs only agents with `run:`, a command"
+FileName = Annotated[
+    str,
+    msgspec.Meta(min_length=1, description="a name of letters, digits, `.`, `_` and `-`", extra={"check": "file-name"}),
+]
 
 
 class AgentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One unit of work. `run` is a line for the shell, or a list that is executed as it is."""
+    """One unit of work. `run` is a line for the shell, or a list that is executed as it is; `use` a coding agent."""
 
-    later: ClassVar[dict[str, str]] = {
-        "use": "`use:` names a coding agent" + _LATER,
-        "model": "`model:` names a model" + _LATER,
-    }
+    later: ClassVar[dict[str, str]] = {}
 
     run: Text | Words | None = None
+    use: Name | None = None
+    model: Text | None = None
+    args: Text | tuple[str, ...] | None = None
+    allow: Text | tuple[Text, ...] | None = None
     needs: Name | tuple[Name, ...] | None = None
     prerequisites: Name | tuple[Name, ...] | None = None
     timeout: Timeout | None = None
@@ -77,6 +82,27 @@ class FrontMatter(AgentEntry, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: Name | None = None
 
 
+class PresetEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A coding agent that agents may `use`: its program, how that is called, and how its output is read.
+
+    In `model` the word `{model}` stands for what an agent asks for, in `allow` `{tools}` or `{tool}`; in `args` and
+    `env` `{prompt}`, `{prompt_file}`, `{deliverables}`, `{result}` and `{file:NAME}` for what each attempt has. The
+    prompt is standard input where none asks for it.
+    """
+
+    program: Text
+    args: tuple[str, ...] = ()
+    model: tuple[Text, ...] = ()
+    allow: tuple[Text, ...] = ()
+    env: dict[Variable, str] = {}
+    files: dict[FileName, str] = {}
+    output: OutputForm = OutputForm.TEXT
+    timeout: Timeout = "30m"
+    version: tuple[str, ...] = ("--version",)
+    install: str = ""
+    title: str = ""
+
+
 class PhaseEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Agents that run together."""
 
@@ -111,6 +137,7 @@ class PlanFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     context: Text | tuple[Text, ...] | None = None
     agents: dict[Name, AgentEntry] | tuple[ListedAgent, ...] | None = None
     phases: tuple[PhaseEntry, ...] | None = None
+    presets: dict[Name, PresetEntry] | None = None
     execution: ExecutionSection | None = None
     error_handling: ErrorHandling | None = None
     output: OutputSettings | None = None

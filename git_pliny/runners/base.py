@@ -123,6 +123,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     missing_deliverables: tuple[str, ...] = ()
     deliverables: tuple[Deliverable, ...] = ()
     output_size: int = 0
+    error: str | None = None
+    """What its output says went wrong, whatever its exit status: there are programs that exit with 0 all the same."""
+    http_status: int | None = None
+    """What the server of a model answered, where that is why it failed."""
+    retry_after_s: float | None = None
 
 
 class Running(Protocol):

@@ -36,7 +36,7 @@ class CommandRunner:
             self._make_folder(attempt.deliverables)
             group = _spawn(attempt, self._alarms)
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument, say
-            return _NeverStarted(_refusal(error, attempt))
+            return never_started(error, attempt)
         return _RunningCommand(attempt, group, self._spare)
 
     def _make_folder(self, folder: Path) -> None:
@@ -95,6 +95,11 @@ class _NeverStarted:
         """Nothing runs."""
 
 
+def never_started(error: OSError | ValueError, attempt: Attempt) -> Running:
+    """An attempt that could not be started, which its outcome tells."""
+    return _NeverStarted(_refusal(error, attempt))
+
+
 def variables(attempt: Attempt) -> dict[str, str]:
     """The whole environment of the agent. What we say of the attempt stands above what the agent's `env` says.
 
@@ -123,7 +128,7 @@ def variables(attempt: Attempt) -> dict[str, str]:
 
 def _spawn(attempt: Attempt, alarms: AlarmClock) -> ProcessGroup:
     if attempt.context:
-        _write(attempt.context_file, attempt.context)
+        write_own(attempt.context_file, attempt.context)
     with _opened(f"{attempt.folder}{OUTPUT}", _APPEND) as output, _stdin(attempt) as stdin:
         launch = partial(
             ProcessGroup,
@@ -150,7 +155,7 @@ def _launch_line(line: str, launch: Callable[[Sequence[str]], ProcessGroup]) -> 
 def _stdin(attempt: Attempt) -> AbstractContextManager[int]:
     if attempt.prompt is None:
         return nullcontext(_nothing())
-    _write(attempt.prompt_file, attempt.prompt)
+    write_own(attempt.prompt_file, attempt.prompt)
     return _opened(attempt.prompt_file, os.O_RDONLY)
 
 
@@ -160,7 +165,8 @@ def _nothing() -> int:
     return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _write(path: Path, text: str) -> None:
+def write_own(path: Path, text: str) -> None:
+    """Write a file of the attempt's, for nobody else to read."""
     with _opened(path, _REPLACE) as descriptor, open(descriptor, "wb", closefd=False) as file:
         file.write(text.encode("utf-8", "surrogateescape"))
 

@@ -44,15 +44,39 @@ def test_json_has_the_problem_of_an_agent_that_cannot_run(
         "phase": None,
         "description": "Look for mistakes",
         "problem": None,
+        "version": None,
     }
 
 
-def test_no_agents_print_nothing(
-    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_presets_are_listed_with_what_is_installed(
+    workspace: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(scratch.root)
+    workspace.write("bin/claude", "#!/bin/sh\necho '2.1.197 (Claude Code)'\n", executable=True)
+    workspace.write(
+        "bin/codex", "#!/bin/sh\n[ $1 = --version ] && echo codex-cli 0.169.0-alpha.2; cat\n", executable=True
+    )
+    workspace.write("bin/mine", "#!/bin/sh\nexit 3\n", executable=True)
+    workspace.write("pliny.yaml", "presets: {mine: {program: mine, title: My own}, qwen: {program: no-such}}\n")
+    monkeypatch.setenv("PATH", f"{workspace.root}/bin:/bin:/usr/bin")
+    assert call("--json") == 0
+    every = json.loads(capsys.readouterr().out)
+    found = {each["name"]: each for each in every if each["kind"] == "preset"}
+    assert {"aider", "claude", "codex", "gemini", "llm", "mini-swe-agent", "mine", "opencode", "qwen"} == set(found)
+    assert [found["claude"][key] for key in ("source", "version", "problem")] == ["built in", "2.1.197", None]
+    assert found["codex"]["version"] == "0.169.0-alpha.2"
+    assert [found["mine"][key] for key in ("source", "version", "problem")] == ["pliny.yaml:1", None, None]
+    assert found["qwen"]["problem"] == "no-such is not installed"
+    assert found["aider"]["problem"] == "aider is not installed: pipx install aider-chat"
+
+
+def test_a_preset_s_version_stands_in_the_table(
+    workspace: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.write("bin/claude", "#!/bin/sh\necho '2.1.197 (Claude Code)'\n", executable=True)
+    monkeypatch.setenv("PATH", f"{workspace.root}/bin:/bin:/usr/bin")
     assert call() == 0
-    assert capsys.readouterr().out == ""
+    row = next(line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("claude"))
+    assert row == ["claude", "preset", "built", "in", "Claude", "Code", "2.1.197"]
 
 
 def test_a_wrong_plan_file_is_an_error_with_its_place(

@@ -74,7 +74,7 @@ def test_markdown_may_call_itself_otherwise_than_its_file(tmp_path: Path) -> Non
         ("---\nrun: x\n", ".pliny/agents/x.md:1:1: the front matter that begins here has no end, a line `---`"),
         (
             "---\n---\n",
-            ".pliny/agents/x.md:1:1: the front matter has no `run`; this version runs only agents with `run:`, a command",
+            ".pliny/agents/x.md:1:1: the front matter has neither `run`, a command, nor `use`, a coding agent",
         ),
         (
             "---\nrun: x\nruns: y\n---\n",
@@ -83,7 +83,6 @@ def test_markdown_may_call_itself_otherwise_than_its_file(tmp_path: Path) -> Non
         ("---\nrun: x\n a: b: c\n---\n", ".pliny/agents/x.md:3:3: this is not YAML: mapping values are not allowed"),
         ("---\n- run\n---\n", ".pliny/agents/x.md:2:1: the front matter must be a mapping, not a list"),
         ("---\nrun: x\nprompt: y\n---\n", ".pliny/agents/x.md:3:1: the prompt is the text below the front matter"),
-        ("---\nuse: claude\n---\n", ".pliny/agents/x.md:2:1: `use:` names a coding agent"),
         ("---\nrun: x\nname: ' '\n---\n", ".pliny/agents/x.md:3:7: `name` must be a name"),
         ("---\nx: " + "[" * 5000 + "\n---\n", ".pliny/agents/x.md:2:53: this is nested more than 50 levels deep"),
     ],
@@ -134,7 +133,7 @@ def test_an_agent_for_a_coding_agent_is_found_by_file_and_by_name_and_can_not_be
     agent = found(tmp_path, "reviewer")
     assert agent.source == found(tmp_path, "rev").source == ".claude/agents/rev.md"
     assert (agent.kind, agent.description) == (AgentKind.CODING_AGENT, "Use this: when it: matters")
-    assert "is for a coding agent; this version runs only agents with `run:`" in str(agent.problem)
+    assert "does not say which coding agent runs it" in str(agent.problem)
     assert Discovery(tmp_path, None).names() == ["plain", "reviewer", "torn"]
 
 

@@ -224,11 +224,11 @@ def test_a_long_inline_prompt_is_just_that(tmp_path: Path) -> None:
     [
         ("agents: {a: {run: x}, a: {run: y}}", "1:23: the key `a` stands here twice; the first is in line 1"),
         ("agents:\n- {name: a, run: x}\n- {run: x, name: a}", "3:3: agent `a` is defined twice; the first is in line 2"),
-        ("agents: {a: {}}", "1:10: agent `a` has no `run` and no file in .pliny/agents"),
-        ("agents: {a: }", "1:10: agent `a` has no `run` and no file in .pliny/agents"),
+        ("agents: {a: {}}", "1:10: agent `a` has no `run` or `use` and no file in .pliny/agents"),
+        ("agents: {a: }", "1:10: agent `a` has no `run` or `use` and no file in .pliny/agents"),
         ("agents: [{run: x}]", "1:10: `agents[0]` has no `name`"),
-        ("agents: {a: {run: x, use: claude}}", "1:22: `use:` names a coding agent; this version runs only agents with `run:`, a command"),
-        ("agents: {a: {model: openai/gpt-5}}", "1:14: `model:` names a model; this version runs only agents with `run:`, a command"),
+        ("agents: {a: {run: x, use: claude}}", "1:27: agent `a` has `run`, a command, beside which `use` says nothing"),
+        ("agents: {a: {model: openai/gpt-5}}", "1:21: `model` goes with `use`, a coding agent; this version calls no models by itself"),
         ("execution: {isolation: worktre}", "1:24: `execution.isolation` must be one of `none`, `worktree`, not `worktre`; did you mean `worktree`?"),
         ("execution: {worktree_include: [../x]}", "1:32: `execution.worktree_include[0]` must be a path or glob of ignored files below the root of the repository; this one leads out of the repository, not `../x`"),
         ("execution: {on_conflict: agnt:x}", "1:26: `execution.on_conflict` must be `fail`, or `agent:NAME` for the agent that resolves conflicts, not `agnt:x`"),
@@ -290,9 +290,9 @@ def test_an_agent_whose_file_says_another_phase_is_refused(tmp_path: Path) -> No
 def test_a_coding_agent_that_a_phase_names_is_refused_with_the_way_to_run_it(tmp_path: Path) -> None:
     error = refusal(tmp_path, "phases: [{name: p, agents: rev}]", {".claude/agents/rev.md": "---\nname: rev\n---\n"})
     assert error.message.startswith(
-        "pliny.yaml:1:28: agent `rev` can't be run: `.claude/agents/rev.md` is for a coding agent"
+        "pliny.yaml:1:28: agent `rev` can't be run: `.claude/agents/rev.md` does not say which coding agent runs it"
     )
-    assert error.hint == "give it a command in pliny.yaml: agents: {rev: {run: …}}"
+    assert error.hint == "say it in pliny.yaml: agents: {rev: {use: claude}}"
 
 
 # Where the plan is looked for

@@ -11,6 +11,7 @@ from git_pliny.plans.definition import Definition
 from git_pliny.plans.loading import load
 from git_pliny.plans.nodes import Mapping
 from git_pliny.plans.positions import Place
+from git_pliny.plans.preset_files import Presets
 from git_pliny.plans.schema import AgentEntry
 
 
@@ -156,5 +157,5 @@ def test_a_template_of_a_manifest_s_agent_is_given_the_task(tmp_path: Path) -> N
 def test_a_text_of_another_program_is_no_template(tmp_path: Path) -> None:
     node = Mapping(place=Place("x.md"), keys={}, items={})
     foreign = Definition(name="a", entry=AgentEntry(run="x"), node=node, body="Hi {{ mustache }}")
-    agent = foreign.agent(tmp_path)
+    agent = foreign.agent(tmp_path, Presets(None, node, None))
     assert (agent.prompt, agent.template) == ("Hi {{ mustache }}", False)

@@ -1,0 +1,54 @@
+"""`codex exec --json`: an event a line. `error` events are also told of what it gets over; `turn.failed` is final."""
+
+import msgspec
+
+from git_pliny.model.session import Tokens
+from git_pliny.runners.forms.reading import Output, Reading, decoded, shortened
+
+_BUSY = "currently experiencing high demand"
+"""How it words every answer of 500 and above, whose number it does not tell."""
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int = 0
+    """Those that were cached are among them."""
+    output_tokens: int = 0
+
+
+class _Item(msgspec.Struct):
+    type: str = ""
+    text: str = ""
+
+
+class _Error(msgspec.Struct):
+    message: str = ""
+
+
+class _Event(msgspec.Struct):
+    type: str
+    item: _Item | None = None
+    usage: _Usage | None = None
+    error: _Error | None = None
+
+
+_decoder = msgspec.json.Decoder(_Event)
+
+
+def read(output: Output) -> Reading | None:
+    text, tokens, ended, failed = "", None, False, None
+    for line in output.lines():
+        match decoded(_decoder, line):
+            case _Event(type="item.completed", item=_Item(type="agent_message", text=said)):
+                text = said
+            case _Event(type="turn.completed", usage=usage):
+                ended, failed = True, None
+                if usage is not None:
+                    used = Tokens(input=usage.input_tokens, output=usage.output_tokens)
+                    tokens = used if tokens is None else tokens + used
+            case _Event(type="turn.failed", error=error):
+                ended, failed = True, (error.message if error else "") or "the turn failed"
+    if not ended:
+        return None
+    if failed is not None:
+        return Reading(tokens=tokens, error=failed, http_status=503 if _BUSY in failed else None)
+    return Reading(text=shortened(text), tokens=tokens)

@@ -1,0 +1,76 @@
+"""`gemini -o json`: one object over several lines, the last; a failure's is printed to standard error.
+
+An error's `code` is a HTTP status or an exit status of its own, and its message often the server's answer, as JSON.
+"""
+
+import re
+
+import msgspec
+
+from git_pliny.model.session import Tokens
+from git_pliny.runners.forms.reading import Output, Reading, decoded, shortened
+
+_OBJECT = re.compile(rb"^\{$.*?^\}$", re.MULTILINE | re.DOTALL)
+_STATUSES = range(400, 600)
+_CUT = "terminated"
+"""All that Node's `fetch` says where the server closes a connection in the middle of an answer."""
+
+
+class _Counts(msgspec.Struct):
+    input: int = 0
+    """Without those that were cached; `prompt` is with them."""
+    prompt: int = 0
+    candidates: int = 0
+    thoughts: int = 0
+
+
+class _Model(msgspec.Struct):
+    tokens: _Counts = msgspec.field(default_factory=_Counts)
+
+
+class _Stats(msgspec.Struct):
+    models: dict[str, _Model] = {}
+
+
+class _Error(msgspec.Struct):
+    message: str = ""
+    code: int | str | None = None
+
+
+class _Result(msgspec.Struct):
+    session_id: str
+    response: str | None = None
+    stats: _Stats | None = None
+    error: _Error | None = None
+
+
+class _Answer(msgspec.Struct):
+    error: _Error
+
+
+_decoder = msgspec.json.Decoder(_Result)
+_answer = msgspec.json.Decoder(_Answer)
+
+
+def read(output: Output) -> Reading | None:
+    for found in reversed(_OBJECT.findall(output.tail())):
+        result = decoded(_decoder, found)
+        if result is not None and (result.error or result.stats):
+            return _reading(result)
+    return None
+
+
+def _reading(result: _Result) -> Reading:
+    models = result.stats.models.values() if result.stats else ()
+    used = [model.tokens for model in models]
+    tokens = Tokens(
+        input=sum(each.prompt for each in used), output=sum(each.candidates + each.thoughts for each in used)
+    )
+    known = tokens if used else None
+    if result.error is None:
+        return Reading(text=shortened(result.response), tokens=known)
+    answer = decoded(_answer, result.error.message.encode())
+    error = answer.error if answer else result.error
+    status = error.code if isinstance(error.code, int) and error.code in _STATUSES else None
+    said = f"connection closed: {_CUT}" if error.message == _CUT else error.message
+    return Reading(tokens=known, error=said or "an error without a message", http_status=status)

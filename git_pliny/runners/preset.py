@@ -1,0 +1,123 @@
+"""The runner of coding agents: a command, called as the agent's preset says, whose output is read once it has ended.
+
+How it is started, ended and waited for is the command runner's business.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from git_pliny.model.preset import Use
+from git_pliny.runners.base import Attempt, Outcome, Result, Running
+from git_pliny.runners.command import CommandRunner, never_started, write_own
+from git_pliny.runners.forms.reading import Output, Reading
+from git_pliny.runners.forms.registry import FORMS
+
+_AT_START = re.compile(r"\{(prompt|prompt_file|deliverables|result|file:([A-Za-z0-9_][A-Za-z0-9_.-]*))\}")
+_CONTEXT = re.compile(r"\{[{%][^}]*\bcontext\b")
+_NO_FILE = 2
+
+
+class PresetRunner:
+    """Gives the program its prompt on standard input, unless its arguments or environment say where they want it."""
+
+    def __init__(self) -> None:
+        self._commands = CommandRunner()
+
+    def start(self, attempt: Attempt) -> Running:
+        use = attempt.agent.use
+        assert use is not None  # noqa: S101 - the registry chose by it
+        context = "" if _places_context(attempt) else attempt.context.strip("\n")
+        prompt = "\n\n".join(filter(None, (context, attempt.prompt)))
+        try:
+            attempt.folder.parent.mkdir(parents=True, exist_ok=True)
+            for name, text in use.files.items():
+                write_own(Path(f"{attempt.folder}.{name}"), text)
+            write_own(attempt.prompt_file, prompt)
+        except OSError as error:
+            return never_started(error, attempt)
+        return _RunningAgent(attempt, use, self._commands.start(_called(attempt, use, prompt)))
+
+
+def _places_context(attempt: Attempt) -> bool:
+    """Whether the prompt is a template that says itself where the context goes."""
+    agent = attempt.agent
+    return agent.template and agent.prompt is not None and _CONTEXT.search(agent.prompt) is not None
+
+
+class _RunningAgent:
+    def __init__(self, attempt: Attempt, use: Use, running: Running) -> None:
+        self._attempt = attempt
+        self._use = use
+        self._running = running
+
+    def wait(self) -> Outcome:
+        outcome = self._running.wait()
+        if outcome.launch_errno == _NO_FILE and self._use.install:
+            said = f"{outcome.launch_error}; to install it: {self._use.install}"
+            return msgspec.structs.replace(outcome, launch_error=said)
+        if outcome.cancelled or outcome.launch_errno is not None:
+            return outcome
+        output = Output(path=self._attempt.output, beside=os.fspath(self._attempt.folder))
+        return told(outcome, FORMS[self._use.output](output), self._use.preset)
+
+    def cancel(self, *, now: bool = False) -> None:
+        self._running.cancel(now=now)
+
+
+def told(outcome: Outcome, reading: Reading | None, name: str) -> Outcome:
+    """The outcome with what the agent told of itself; None: it told nothing that can be read.
+
+    What it used counts whatever its result file says; the rest of that file stands.
+    """
+    if reading is None:
+        unread = f"{name} ended without a result that can be read" if outcome.exit_code == 0 else None
+        return msgspec.structs.replace(outcome, error=unread)
+    own = outcome.result or Result()
+    result = msgspec.structs.replace(
+        own,
+        cost_usd=own.cost_usd if reading.cost_usd is None else reading.cost_usd,
+        tokens=reading.tokens or own.tokens,
+        summary=own.summary or reading.text,
+    )
+    return msgspec.structs.replace(
+        outcome,
+        result=None if result == Result() else result,
+        error=reading.error,
+        http_status=reading.http_status,
+        retry_after_s=reading.retry_after_s,
+        tail=outcome.tail if reading.error is None else reading.error,
+    )
+
+
+def _called(attempt: Attempt, use: Use, prompt: str) -> Attempt:
+    """The attempt with its command as it is executed."""
+    agent = attempt.agent
+    wanted: set[str] = set()
+    places = {
+        "prompt_file": os.fspath(attempt.prompt_file),
+        "deliverables": os.fspath(attempt.deliverables),
+        "result": os.fspath(attempt.result),
+    }
+
+    def placed(word: str) -> str:
+        def value(found: re.Match[str]) -> str:
+            wanted.add(found[1])
+            if found[2]:
+                return f"{attempt.folder}.{found[2]}"
+            return places.get(found[1], prompt)
+
+        return _AT_START.sub(value, word)
+
+    words = (agent.run,) if isinstance(agent.run, str) else agent.run
+    run = tuple(placed(word) for word in words)
+    usual = {name: text for name, text in use.env.items() if name not in attempt.environ}
+    env = {name: placed(text) for name, text in (usual | agent.env).items()}
+    by_itself = {"prompt", "prompt_file"} & wanted
+    return msgspec.structs.replace(
+        attempt,
+        agent=msgspec.structs.replace(agent, run=run, env=env),
+        prompt=None if by_itself else prompt,
+    )

@@ -1,0 +1,155 @@
+"""One attempt of a coding agent, with real processes: how it is called, and what is told of it."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from git_pliny.model.plan import Agent
+from git_pliny.model.preset import OutputForm, Use
+from git_pliny.model.session import Tokens
+from git_pliny.runners.base import Attempt, Outcome
+from git_pliny.runners.registry import runner_for
+
+Run = Callable[..., Outcome]
+SHOW = 'printf "%s|" "$@"; cat'
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def run_agent(
+        script: str, *args: str, use: Use | None = None, env: dict[str, str] | None = None, **of: Any
+    ) -> Outcome:
+        agent = Agent(
+            name="a", run=("/bin/sh", "-c", script, "sh", *args), use=use or Use(preset="mine"), env=env or {}
+        )
+        given: dict[str, Any] = {"prompt": "Do it.", **of}
+        attempt = Attempt(
+            session="s",
+            run="0badcafe",
+            phase="p",
+            number=1,
+            agent=agent,
+            root=tmp_path,
+            environ=dict(os.environ),
+            folder=tmp_path / "output" / "a@1",
+            grace_s=0.2,
+            **given,
+        )
+        return runner_for(agent).start(attempt).wait()
+
+    return run_agent
+
+
+def said(outcome: Outcome) -> str:
+    assert outcome.result is not None
+    assert outcome.result.summary is not None
+    return outcome.result.summary
+
+
+def test_the_prompt_is_standard_input(run: Run) -> None:
+    assert said(run(SHOW, "x")) == "x|Do it."
+
+
+def test_the_context_stands_before_the_prompt(run: Run) -> None:
+    assert said(run(SHOW, context="# Task\n\nTidy up.\n")) == "|# Task\n\nTidy up.\n\nDo it."
+
+
+def test_a_prompt_that_an_argument_asks_for_is_not_standard_input_too(run: Run) -> None:
+    assert said(run(SHOW, "--task={prompt}", prompt="It's $HOME `{model}`")) == "--task=It's $HOME `{model}`|"
+
+
+def test_a_prompt_may_be_a_file(run: Run) -> None:
+    assert said(run('cat "$1" -', "{prompt_file}")) == "Do it."
+
+
+def test_braces_of_the_prompt_are_not_replaced_again(run: Run) -> None:
+    assert said(run(SHOW, "{prompt}", prompt="{deliverables}")) == "{deliverables}|"
+
+
+def test_files_of_the_preset_lie_beside_the_attempt_and_are_named_in_the_environment(run: Run, tmp_path: Path) -> None:
+    use = Use(preset="mine", files={"settings.json": '{"retries": 0}'})
+    found = run(
+        'cat "$SETTINGS" >&2; ls -l "$SETTINGS" | cut -c1-10', use=use, env={"SETTINGS": "{file:settings.json}"}
+    )
+    assert said(found) == '{"retries": 0}-rw-------'
+    assert (tmp_path / "output" / "a@1.settings.json").exists()
+
+
+def test_the_agent_s_environment_stands_above_the_user_s_and_that_above_the_preset_s(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTH", "user")
+    monkeypatch.setenv("ALL", "user")
+    use = Use(preset="mine", env={"ONE": "preset", "BOTH": "preset", "ALL": "preset"})
+    assert said(run('echo "$ONE $BOTH $ALL"', use=use, env={"ALL": "agent"})) == "preset user agent"
+
+
+def test_the_folder_of_deliverables_may_be_an_argument(run: Run) -> None:
+    assert [each.name for each in run('echo x > "$1/report.md"', "{deliverables}").deliverables] == ["report.md"]
+
+
+def test_the_result_file_may_be_an_argument(run: Run) -> None:
+    found = run('echo \'{"score": 0.5}\' > "$1"', "{result}")
+    assert found.result is not None
+    assert found.result.score == 0.5
+
+
+def test_what_the_agent_used_is_told(run: Run) -> None:
+    line = json.dumps({"type": "result", "result": "Yes.", "modelUsage": {"m": {"inputTokens": 5, "outputTokens": 2}}})
+    found = run(f"echo '{line}'", use=Use(preset="claude", output=OutputForm.CLAUDE))
+    assert found.result is not None
+    assert found.result.tokens == Tokens(input=5, output=2)
+    assert found.result.cost_usd is None
+
+
+def test_an_error_that_the_agent_tells_stands_for_the_end_of_its_output(run: Run) -> None:
+    line = json.dumps({"type": "result", "is_error": True, "api_error_status": 429, "result": "Too many."})
+    found = run(f"echo '{line}'; echo noise", use=Use(preset="claude", output=OutputForm.CLAUDE))
+    assert (found.exit_code, found.error, found.http_status, found.tail) == (0, "Too many.", 429, "Too many.")
+
+
+def test_a_program_that_is_not_there_comes_with_the_command_that_installs_it(run: Run, tmp_path: Path) -> None:
+    agent = Agent(name="a", run=("no-such-agent",), use=Use(preset="mine", install="npm install -g mine"))
+    attempt = Attempt(
+        session="s",
+        run="0badcafe",
+        phase="p",
+        number=1,
+        agent=agent,
+        root=tmp_path,
+        environ=dict(os.environ),
+        folder=tmp_path / "output" / "a@1",
+        prompt="x",
+    )
+    told = runner_for(agent).start(attempt).wait().launch_error
+    assert told is not None
+    assert told.endswith("; to install it: npm install -g mine")
+
+
+def test_a_folder_that_cannot_be_written_is_told_by_the_outcome(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "output").write_text("in the way")
+    assert run("true").launch_errno is not None
+
+
+def test_a_cancelled_agent_is_not_read(tmp_path: Path) -> None:
+    agent = Agent(name="a", run=("sleep", "60"), use=Use(preset="claude", output=OutputForm.CLAUDE))
+    attempt = Attempt(
+        session="s",
+        run="0badcafe",
+        phase="p",
+        number=1,
+        agent=agent,
+        root=tmp_path,
+        environ=dict(os.environ),
+        folder=tmp_path / "output" / "a@1",
+        grace_s=0.2,
+    )
+    running = runner_for(agent).start(attempt)
+    running.cancel()
+    outcome = running.wait()
+    assert outcome.cancelled
+    assert outcome.error is None
