@@ -9,6 +9,7 @@ from git_pliny.executor.desk import Desk
 from git_pliny.git.abandoned import abandoned
 from git_pliny.git.merge import Conflict, merge_trees
 from git_pliny.git.moving import alone, finish_move, move_workspace
+from git_pliny.git.snapshot import Snapshot
 from git_pliny.model.events import EventType
 from git_pliny.model.payloads import MergeBegun
 from git_pliny.model.session import AgentStatus
@@ -52,18 +53,9 @@ def _finish(desk: Desk, agent: str, merge: MergeBegun) -> tuple[Conflict, ...]:
         return ()
     version = run.reader.read(f"{merge.commit}^2^{{tree}}")
     if version is not None:
-        state = run.state.agents[agent]
-        occasion = Occasion(
-            name=f"conflict-{agent}",
-            kind=CheckpointKind.CONFLICT,
-            phase=state.phase,
-            agent=agent,
-            attempt=state.attempts,
-            aside=True,
-            onto=start.oid if (start := run.reader.read(f"{merge.commit}^2^1")) else None,
-        )
+        start = run.reader.read(f"{merge.commit}^2^1")
         left = msgspec.structs.replace(current, tree=version.oid)
-        desk.checkpoint(occasion, taken=Taken(run.now(), left))
+        _keep_aside(desk, agent, CheckpointKind.CONFLICT, left, onto=start.oid if start else None)
     return merged.conflicts
 
 
@@ -82,15 +74,19 @@ def conflict_end(end: dict[str, Any], conflicts: Sequence[Conflict]) -> dict[str
 
 def keep_abandoned(desk: Desk, agent: str) -> None:
     """Keep what an agent that a kill cut off had made so far in its worktree, as checkpoint `interrupted-<agent>`."""
-    state = desk.run.state.agents[agent]
     for version, onto in abandoned(desk.run.repository, owner(desk.run.session, agent)):
-        occasion = Occasion(
-            name=f"interrupted-{agent}",
-            kind=CheckpointKind.INTERRUPTED,
-            phase=state.phase,
-            agent=agent,
-            attempt=state.attempts,
-            aside=True,
-            onto=onto,
-        )
-        desk.checkpoint(occasion, taken=Taken(desk.run.now(), version))
+        _keep_aside(desk, agent, CheckpointKind.INTERRUPTED, version, onto=onto)
+
+
+def _keep_aside(desk: Desk, agent: str, kind: CheckpointKind, version: Snapshot, *, onto: str | None) -> None:
+    state = desk.run.state.agents[agent]
+    occasion = Occasion(
+        name=f"{kind.value}-{agent}",
+        kind=kind,
+        phase=state.phase,
+        agent=agent,
+        attempt=state.attempts,
+        aside=True,
+        onto=onto,
+    )
+    desk.checkpoint(occasion, taken=Taken(desk.run.now(), version))

@@ -192,7 +192,7 @@ class PhaseLoop:
     def _succeed(self, job: Job, conclusion: Conclusion) -> None:
         name = job.attempt.agent.name
         data = self._records.end_data(job, conclusion)
-        settled = self._settle(job, conclusion, data)
+        settled = self._settle(job, data)
         if settled.resolution is not None:
             self._have_resolved(job, conclusion, settled, settled.resolution)
             return
@@ -205,12 +205,11 @@ class PhaseLoop:
         if self._desk.order.settings.execution.checkpoint is CheckpointWhen.AGENT:
             self._checkpoint(job, name, CheckpointKind.AGENT)
 
-    def _settle(self, job: Job, conclusion: Conclusion, data: dict[str, Any]) -> Settled:
+    def _settle(self, job: Job, data: dict[str, Any]) -> Settled:
         """Take in what an isolated attempt made."""
-        name = job.attempt.agent.name
-        if not isinstance(job, IsolatedJob) or conclusion.failure is not None:
+        if not isinstance(job, IsolatedJob):
             return Settled()
-        return self._intake.settle(job, data, self._resolutions.get(name))
+        return self._intake.settle(job, data, self._resolutions.get(job.attempt.agent.name))
 
     def _have_resolved(self, job: Job, conclusion: Conclusion, settled: Settled, resolution: Resolution) -> None:
         """The agent's next attempt is made by the one that resolves conflicts."""
