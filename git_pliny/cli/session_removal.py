@@ -47,7 +47,7 @@ def delete_command(here: Invocation, *, session: Sessions, force: Force = False)
         if not force:
             question = f"delete {what} with its checkpoints, audit trail and artifacts?"
             confirm(here, question, hint="git pliny session list")
-        delete(repository, found)
+        delete(repository, found, at=render_time(int(here.now * 1_000_000)))
         messages.note(f"deleted {what}")
 
 
@@ -61,6 +61,7 @@ def prune_command(
     """
     bench = open_workbench(here)
     age = bench.settings.session.prune_after if older_than is None else older_than
+    now = render_time(int(here.now * 1_000_000))
     before = render_time(int((here.now - parse_duration(age)) * 1_000_000))
     old = [
         listed
@@ -71,7 +72,7 @@ def prune_command(
     for listed in old:
         if not dry_run:
             try:
-                delete(bench.repository, listed.id)
+                delete(bench.repository, listed.id, at=now)
             except BusyError as error:
                 messages.warning(error.message)
                 continue
@@ -79,7 +80,7 @@ def prune_command(
         messages.note(f"{'would delete' if dry_run else 'deleted'} session {render.short(listed.id)}: {listed.name}")
     if not dry_run:
         for half in half_deleted(bench.repository):
-            delete(bench.repository, half)
+            delete(bench.repository, half, at=now)
         for gone in leavings.gone_sessions(bench.repository):
             clear_local(bench.repository, gone)
         pool.clear(bench.repository)

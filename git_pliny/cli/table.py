@@ -87,6 +87,14 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Share sessions",
+        (
+            Command("push", "Send sessions to a remote.", "sharing"),
+            Command("fetch", "Bring in the sessions of a remote.", "sharing"),
+            Command("sync", "Fetch from a remote, merge, and push.", "sharing"),
+        ),
+    ),
+    Section(
         "Set up",
         (
             Group(

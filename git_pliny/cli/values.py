@@ -3,6 +3,7 @@
 from typing import Any
 
 from git_pliny.cli import invocation
+from git_pliny.git import transport
 from git_pliny.git.repository import Repository, discover
 from git_pliny.model.session import Session
 from git_pliny.store import sessions
@@ -14,6 +15,11 @@ def session_ids() -> list[tuple[str, str]]:
     """Every session, the latest first: the part of its id that people type, and its name."""
     found = sorted(sessions.load_all(_repository()), key=lambda session: session.last_activity, reverse=True)
     return [(session.id[:_SHOWN], session.name) for session in found]
+
+
+def remotes_and_sessions() -> list[tuple[str, str]]:
+    """The remotes, and every session."""
+    return [(name, "a remote") for name in transport.remotes(_repository())] + session_ids()
 
 
 def checkpoint_names(ctx: Any) -> list[tuple[str, str]]:

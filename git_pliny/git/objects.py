@@ -60,8 +60,11 @@ class ObjectReader:
                         pipe.close()
             process.wait()
 
-    def read(self, name: str) -> StoredObject | None:
-        """The object that `name` (an oid, a ref, `<ref>:<path>`) stands for; None where none is, or it is corrupt."""
+    def read(self, name: str, *, limit: int | None = None) -> StoredObject | None:
+        """The object that `name` (an oid, a ref, `<ref>:<path>`) stands for.
+
+        None where none is, it is corrupt, or larger than `limit` bytes.
+        """
         if "\n" in name:
             return None
         stdin, stdout = self._pipes()
@@ -78,14 +81,17 @@ class ObjectReader:
         if len(header) < 3 or header[-1] in (b"missing", b"ambiguous"):  # noqa: PLR2004 - "<oid> <type> <size>"
             return None
         oid, kind, size = header
+        if limit is not None and int(size) > limit:
+            self.close()
+            return None
         data = stdout.read(int(size))
         if len(data) != int(size) or stdout.read(1) != b"\n":
             raise self._died()
         return StoredObject(oid.decode(), kind.decode(), data)
 
-    def blob(self, name: str) -> bytes | None:
-        """A blob's content, or None where the name is of no blob."""
-        found = self.read(name)
+    def blob(self, name: str, *, limit: int | None = None) -> bytes | None:
+        """A blob's content, or None where the name is of no blob, or of one larger than `limit` bytes."""
+        found = self.read(name, limit=limit)
         return found.data if found and found.kind == "blob" else None
 
     def resolve(self, name: str) -> str | None:

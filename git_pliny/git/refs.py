@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from git_pliny.errors import GitError
@@ -41,11 +41,28 @@ class RefUpdate(NamedTuple):
     old: str | None
 
 
+class PeeledRef(NamedTuple):
+    """A ref, and the commit that it is an annotated tag of, if it is one."""
+
+    name: str
+    oid: str
+    commit: str | None
+
+
 def list_refs(repository: Repository, *prefixes: str) -> list[Ref]:
     """The refs under these prefixes, sorted by name; for a tag, the tag's own oid."""
     text = repository.git("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
     pairs = (line.split(b" ", 1) for line in text.splitlines())
     return [Ref(name.decode("utf-8", "surrogateescape"), oid.decode()) for oid, name in pairs]
+
+
+def read_refs(repository: Repository, *prefixes: str) -> Iterator[PeeledRef]:
+    """The refs under these prefixes, sorted by name, with what tags are of."""
+    form = "--format=%(objectname) %(objecttype) %(*objecttype) %(*objectname) %(refname)"
+    for line in repository.git("for-each-ref", form, *prefixes).splitlines():
+        oid, kind, of, commit, name = line.split(b" ", 4)
+        peeled = commit.decode() if (kind, of) == (b"tag", b"commit") else None
+        yield PeeledRef(name.decode("utf-8", "surrogateescape"), oid.decode(), peeled)
 
 
 def list_blobs(repository: Repository, prefix: str) -> Iterator[tuple[str, bytes]]:
@@ -90,6 +107,15 @@ def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message
     command = (*_TIMEOUTS, "update-ref", "--no-deref", "-m", message, "-z", "--stdin")
     stdin = f"start\0{text}prepare\0commit\0".encode("utf-8", "surrogateescape")
     _with_patience(repository, lambda: repository.git(*command, stdin=stdin, durable=True))
+
+
+def put_refs(repository: Repository, refs: Mapping[str, str | None]) -> None:
+    """Set refs that only tell what was seen elsewhere, wherever they are now; None: remove it."""
+    if refs:
+        text = "".join(f"update {name}\0{oid}\0\0" if oid else f"delete {name}\0\0" for name, oid in refs.items())
+        command = (*_TIMEOUTS, "update-ref", "--no-deref", "-z", "--stdin")
+        stdin = text.encode("utf-8", "surrogateescape")
+        _with_patience(repository, lambda: repository.git(*command, stdin=stdin))
 
 
 def set_symbolic(repository: Repository, name: str, target: str) -> None:

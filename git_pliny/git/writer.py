@@ -51,6 +51,11 @@ class ObjectWriter:
         lines = [f"object {target}", "type commit", f"tag {name}", f"tagger {tagger}"]
         return self._add(_parsed(Tag, "\n".join([*lines, "", message])))
 
+    def waiting(self, oid: str) -> bytes:
+        """The content of a blob that was added and is not written yet; b"" where it is none of them."""
+        item = self._waiting.get(oid)
+        return item.as_raw_string() if isinstance(item, Blob) else b""
+
     def write(self) -> None:
         """Write everything that was added; after it returns the objects survive a power failure."""
         if not self._waiting:

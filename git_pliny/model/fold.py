@@ -169,11 +169,10 @@ def _agent_rerun(state: Fold, entry: Entry) -> None:
 def _checkpoint(state: Fold, entry: Entry) -> None:
     if not (data := _payload(entry, payloads.CheckpointMade)):
         return
-    name, known = data.name, state.checkpoints.get(data.name)
-    if known is not None and known.commit != data.commit:
-        name = f"{data.name}.{data.commit[:12]}"
-    if known is None or known.commit != data.commit:
-        state.checkpoints[name] = CheckpointState(name, data.commit, data.taken_at or entry.ts, data.head, data.aside)
+    name = state.checkpoint_name(data.name, data.commit)
+    if name not in state.checkpoints:
+        made = CheckpointState(name, data.commit, data.taken_at or entry.ts, data.head, data.aside)
+        state.add_checkpoint(made)
         state.last_merge = state.last_merge if data.aside else None
         if data.kind == "phase" and entry.phase in state.open_phases:
             state.open_phases[entry.phase] = True
@@ -181,10 +180,7 @@ def _checkpoint(state: Fold, entry: Entry) -> None:
 
 def _checkpoint_delete(state: Fold, entry: Entry) -> None:
     if data := _payload(entry, payloads.CheckpointDeleted):
-        known = state.checkpoints.get(data.name)
-        state.deleted.add((data.name, data.commit))
-        if known is not None and known.commit == data.commit:
-            del state.checkpoints[data.name]
+        state.delete_checkpoint(data.name, data.commit)
 
 
 def _rollback_begin(state: Fold, entry: Entry) -> None:

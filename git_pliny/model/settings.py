@@ -175,6 +175,13 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How old a finished session is before `session prune` takes it."""
 
 
+class SharingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    warn_size: Bytes = 50 * 1024 * 1024
+    """From how many bytes on a push says beforehand how much it sends."""
+    tombstone_age: Duration = "365d"
+    """How long a deleted session is remembered, so that it does not come back from another clone."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting; the same sections and keys in `config.toml`, `pliny.yaml`, the environment and `config set`."""
 
@@ -183,3 +190,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     output: OutputSettings = OutputSettings()
     masking: MaskingSettings = MaskingSettings()
     session: SessionSettings = SessionSettings()
+    sharing: SharingSettings = SharingSettings()

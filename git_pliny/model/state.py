@@ -4,6 +4,7 @@ import msgspec
 
 from git_pliny.model import payloads
 from git_pliny.model.events import Line, parse_time
+from git_pliny.model.names import encode
 from git_pliny.model.session import (
     AgentRecord,
     AgentStatus,
@@ -119,6 +120,8 @@ class Fold:
         self.agents: dict[str, AgentState] = {}
         self.completed: dict[str, None] = {}
         self.checkpoints: dict[str, CheckpointState] = {}
+        self._places: dict[str, CheckpointState] = {}
+        """Checkpoints by what may be there but once: their names in refs, without regard to case."""
         self.deleted: set[tuple[str, str]] = set()
         self.rollbacks: list[payloads.RolledBack] = []
         self.open_rollback: payloads.RollbackBegun | None = None
@@ -181,6 +184,28 @@ class Fold:
             budget=self.budget,
             reason=self.reason,
         )
+
+    def checkpoint_name(self, name: str, commit: str) -> str:
+        """What a checkpoint is called: where another one has its name, or one that differs in case only, longer."""
+        while not self._is_free(name, commit):
+            name = f"{name}.{commit[:12]}"
+        return name
+
+    def _is_free(self, name: str, commit: str) -> bool:
+        known = self._places.get(encode(name).lower())
+        return known is None or (known.name, known.commit) == (name, commit)
+
+    def add_checkpoint(self, made: CheckpointState) -> None:
+        self.checkpoints[made.name] = self._places[encode(made.name).lower()] = made
+
+    def delete_checkpoint(self, name: str, commit: str) -> None:
+        """Whoever deleted it may have known it by its own name, which is another one's by now."""
+        self.deleted.add((name, commit))
+        for known in list(self.checkpoints.values()):
+            if known.commit == commit and (known.name == name or known.name.startswith(f"{name}.{commit[:12]}")):
+                self.deleted.add((known.name, commit))
+                del self.checkpoints[known.name]
+                del self._places[encode(known.name).lower()]
 
     def newest_checkpoint(self) -> CheckpointState | None:
         """The checkpoint that was made last."""

@@ -19,6 +19,7 @@ from git_pliny.model.settings import (
     Retries,
     RetryStrategy,
     SessionSettings,
+    SharingSettings,
     Timeout,
 )
 
@@ -143,13 +144,14 @@ class PlanFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     output: OutputSettings | None = None
     masking: MaskingSettings | None = None
     session: SessionSettings | None = None
+    sharing: SharingSettings | None = None
 
     @property
     def context_files(self) -> tuple[str, ...]:
         return (self.context,) if isinstance(self.context, str) else self.context or ()
 
 
-SECTIONS = ("execution", "error_handling", "output", "masking", "session")
+SECTIONS = ("execution", "error_handling", "output", "masking", "session", "sharing")
 """The keys of a plan file that are settings."""
 
 

@@ -1,8 +1,4 @@
-"""Deleting a session: its refs go in one transaction, which leaves a tombstone, and then what is local goes.
-
-The tombstone says up to where the deleted trail went, so that a clone that knows no more of it can let go of it too,
-and one that knows more can tell. It depends on the entries alone: who deletes the same session writes the same bytes.
-"""
+"""Deleting a session: its refs go in one transaction, which leaves a tombstone, and then what is local goes."""
 
 import contextlib
 import shutil
@@ -18,25 +14,20 @@ from git_pliny.git.removal import remove_refs
 from git_pliny.git.repository import Repository
 from git_pliny.model.events import Line
 from git_pliny.model.fold import fold
-from git_pliny.model.session import AuditHead, as_json, decode_session
-from git_pliny.store import journal, locks, sessions
-
-TOMBSTONES = "refs/pliny/tombstones/"
+from git_pliny.model.session import AuditHead, decode_session
+from git_pliny.store import journal, locks, sessions, tombstones
+from git_pliny.store.tombstones import TOMBSTONES
 
 _TRIES = 10
-_DIGITS = 18
 
 
-class _Tombstone(msgspec.Struct):
-    """As far as it is read back."""
+def delete(repository: Repository, session: str, *, at: str) -> None:
+    """Delete a session, which is then no worktree's current one; BusyError where a process works on it.
 
-    audit: AuditHead
-
-
-def delete(repository: Repository, session: str) -> None:
-    """Delete a session, which is then no worktree's current one; BusyError where a process works on it."""
+    `at`: now, as entries write it.
+    """
     with _held(repository, session):
-        _delete_refs(repository, session)
+        _delete_refs(repository, session, at)
         clear_local(repository, session)
     for git_dir in (repository.common_dir, *(repository.common_dir / "worktrees").glob("*")):
         worktree = msgspec.structs.replace(repository, git_dir=git_dir)
@@ -74,7 +65,7 @@ def _flush_lock(repository: Repository, session: str) -> Path:
     return repository.local / "locks" / f"{session}.flush"
 
 
-def _delete_refs(repository: Repository, session: str) -> None:
+def _delete_refs(repository: Repository, session: str, at: str) -> None:
     single = [prefix + session for prefix in (sessions.SESSIONS, sessions.ARTIFACTS, sessions.NOTES, sessions.PINS)]
     tombstone = TOMBSTONES + session
     for _ in range(_TRIES):
@@ -82,7 +73,8 @@ def _delete_refs(repository: Repository, session: str) -> None:
             raise NotFoundError(f"there is no session '{session}'", hint="git pliny session list")
         known = {ref.name: ref.oid for ref in list_refs(repository, *single, tombstone)}
         known |= {ref.name: ref.oid for ref in list_refs(repository, f"{sessions.CHECKPOINTS}{session}/")}
-        made = RefUpdate(tombstone, _write_tombstone(repository, session), known.pop(tombstone, None))
+        stone = known.pop(tombstone, None)
+        made = RefUpdate(tombstone, _write_tombstone(repository, session, stone, at), stone)
         gone = [RefUpdate(name, None, oid) for name, oid in known.items()]
         with contextlib.suppress(RefMovedError):
             remove_refs(repository, [*gone, made], message="pliny session delete")
@@ -101,15 +93,9 @@ def _heads(repository: Repository, session: str) -> AuditHead:
 
 
 def is_covered(repository: Repository, session: str, lines: Iterable[Line]) -> bool:
-    """Whether a tombstone says that these entries were deleted."""
+    """Whether a tombstone here says that these entries were deleted."""
     with ObjectReader(repository) as reader:
-        raw = reader.blob(TOMBSTONES + session)
-    try:
-        heads = msgspec.json.decode(raw or b"", type=_Tombstone).audit.heads
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    ends = {run: head.partition(":")[0] for run, head in heads.items()}
-    return all(_reaches(ends.get(line.entry.run, ""), line.entry.seq) for line in lines)
+        return tombstones.covers(reader.blob(TOMBSTONES + session) or b"", lines)
 
 
 def half_deleted(repository: Repository) -> list[str]:
@@ -127,10 +113,8 @@ def is_half_deleted(repository: Repository, session: str) -> bool:
     return False
 
 
-def _reaches(end: str, seq: int) -> bool:
-    return end.isascii() and end.isdecimal() and len(end) <= _DIGITS and int(end) >= seq
-
-
-def _write_tombstone(repository: Repository, session: str) -> str:
-    text = as_json({"schema": 1, "id": session, "audit": _heads(repository, session)})
+def _write_tombstone(repository: Repository, session: str, known: str | None, at: str) -> str:
+    text = tombstones.written(session, _heads(repository, session).heads, at)
+    if known is not None:
+        text = tombstones.united(text, repository.git("cat-file", "blob", known, accept=(0, 128)))
     return repository.git("hash-object", "-w", "--stdin", stdin=text, durable=True).decode().strip()

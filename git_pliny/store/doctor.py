@@ -19,7 +19,7 @@ from git_pliny.git.objects import ObjectReader
 from git_pliny.git.refs import OURS, RefUpdate, delete_symbolic, list_refs, read_symbolic
 from git_pliny.git.removal import remove_refs
 from git_pliny.git.repository import Repository
-from git_pliny.model.events import EventType
+from git_pliny.model.events import EventType, render_time
 from git_pliny.model.fold import fold
 from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus
@@ -27,8 +27,9 @@ from git_pliny.model.visible import visible
 from git_pliny.runners import leftovers
 from git_pliny.store import audit, journal, leavings, locks, pool, sessions
 from git_pliny.store.artifacts import Bounds, attempt_folders
-from git_pliny.store.deletion import TOMBSTONES, clear_local, delete, half_deleted
+from git_pliny.store.deletion import clear_local, delete, half_deleted
 from git_pliny.store.opening import resume
+from git_pliny.store.tombstones import TOMBSTONES
 
 _STALE_S = 60.0
 """How old a lock of a ref must be: ours are moved by transactions that take moments."""
@@ -189,7 +190,7 @@ class Doctor:
         clear_local(self._repository, session)
 
     def _delete(self, session: str) -> None:
-        delete(self._repository, session)
+        delete(self._repository, session, at=render_time(self._clock()))
 
     def _session(self, session: str) -> Iterator[Finding]:
         name = f"session {session[:8]}"

@@ -98,6 +98,7 @@ class Flush:
             return
         if self._reader.blob(plan) is not None:
             tree.put(("plan.json",), plan)
+            tree.put(("plans", f"{plan}.json"), plan)
 
     def _commit(self, tree: str, parent: str | None, what: str) -> str:
         parents = [parent] if parent else []

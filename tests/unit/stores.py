@@ -11,6 +11,7 @@ from git_pliny.store.artifacts import Bounds
 from git_pliny.store.opening import Desired, create, make_current, resume
 from git_pliny.store.run import Run
 
+DELETED_AT = "2026-01-02T03:04:05.000006Z"
 OID = "a" * 40
 _ticks = count(1_700_000_000_000_000, 1000)
 

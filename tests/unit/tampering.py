@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from scratch import Scratch
-from stores import ended, new_session, plan_of, started
+from stores import DELETED_AT, ended, new_session, plan_of, started
 
 from git_pliny.store import sessions
 from git_pliny.store.checkpoints import CheckpointKind, Occasion
@@ -88,7 +88,7 @@ def half_deleted_session(scratch: Scratch) -> str:
     """A session whose deletion a kill cut off: its tombstone is there, and all its refs but that of the notes."""
     session = whole_session(scratch)
     kept = [line.split() for line in scratch.git("for-each-ref", "refs/pliny").splitlines()]
-    delete(scratch.repository, session)
+    delete(scratch.repository, session, at=DELETED_AT)
     for oid, _, name in kept:
         scratch.git("update-ref", name, oid)
     return session

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from scratch import Scratch
-from stores import BOUNDS, clock, ended, lone_run, new_session, plan_of, started
+from stores import BOUNDS, DELETED_AT, clock, ended, lone_run, new_session, plan_of, started
 from tampering import HOSTILE, drop, edit_notes, half_deleted_session, lose, put_blob, put_session, whole_session
 
 from git_pliny.git.refs import set_symbolic
@@ -16,9 +16,10 @@ from git_pliny.runners.base import OUTPUT, beside
 from git_pliny.store import sessions
 from git_pliny.store.artifacts import AttemptPlace, attempt_folder, outputs_folder
 from git_pliny.store.audit import verify
-from git_pliny.store.deletion import TOMBSTONES, delete
+from git_pliny.store.deletion import delete
 from git_pliny.store.doctor import Doctor, Finding, Level
 from git_pliny.store.journal import journal_folder
+from git_pliny.store.tombstones import TOMBSTONES
 
 NOBODY = "99999999-9999-9999-9999-999999999999"
 
@@ -206,7 +207,7 @@ def test_refs_of_a_session_without_entries_are_named_and_left(scratch: Scratch) 
 
 def test_refs_that_are_left_of_a_deleted_session_are_removed(scratch: Scratch) -> None:
     session = whole_session(scratch)
-    delete(scratch.repository, session)
+    delete(scratch.repository, session, at=DELETED_AT)
     scratch.git("update-ref", f"{sessions.ARTIFACTS}{session}", "HEAD")
     [found] = examine(scratch)
     assert "of a session that was deleted" in found.message

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from scratch import Scratch
-from stores import ended, lone_run, new_session, plan_of, resumed, started
+from stores import DELETED_AT, ended, lone_run, new_session, plan_of, resumed, started
 
 from git_pliny.errors import CorruptError
 from git_pliny.git.process import LockHeldError
@@ -244,7 +244,7 @@ def test_a_session_with_a_lost_trail_can_be_deleted(scratch: Scratch) -> None:
     session = new(scratch)
     audit = scratch.session()["audit"]
     lose(scratch, f"refs/notes/pliny/{session}")
-    deletion.delete(scratch.repository, session)
+    deletion.delete(scratch.repository, session, at=DELETED_AT)
     assert sessions.session_ids(scratch.repository) == []
     assert json.loads(scratch.git("show", f"refs/pliny/tombstones/{session}"))["audit"] == audit
 

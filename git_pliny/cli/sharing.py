@@ -1,0 +1,195 @@
+"""`git pliny push`, `fetch` and `sync`."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from git_pliny.cli import messages, output, render
+from git_pliny.cli.declare import argument, option
+from git_pliny.cli.invocation import Invocation
+from git_pliny.cli.options import Json
+from git_pliny.cli.streams import unless_lost
+from git_pliny.cli.values import remotes_and_sessions
+from git_pliny.cli.workbench import Workbench, open_workbench_anyway
+from git_pliny.errors import GitError, NotFoundError
+from git_pliny.git import transport
+from git_pliny.model.duration import parse_duration
+from git_pliny.model.events import render_time
+from git_pliny.model.visible import visible
+from git_pliny.sharing.exchange import Exchange, Exchanged, flush_ended, remote_of
+from git_pliny.sharing.joining import Change, Joined
+from git_pliny.sharing.sending import Line, Remote
+from git_pliny.store import sessions
+
+Places = Annotated[
+    list[str] | None,
+    argument(
+        metavar="[REMOTE] [ID]...",
+        help="A remote, by name or address (else the one that git fetch would use), and sessions (else all).",
+        show_default=False,
+        autocompletion=remotes_and_sessions,
+    ),
+]
+DryRun = Annotated[bool, option("--dry-run", "-n", help="Say what would be done, and change nothing.")]
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    remote: Remote
+    ids: tuple[str, ...]
+
+
+class _Report(msgspec.Struct, kw_only=True, omit_defaults=True):
+    remote: str
+    fetched: list[Joined] | None = None
+    sent: list[str] | None = None
+    refs: int | None = None
+    refused: dict[str, str] = {}
+
+
+def push_command(here: Invocation, *, places: Places = None, dry_run: DryRun = False, as_json: Json = False) -> int:
+    """Send sessions to a remote.
+
+    What the remote has not is sent: entries, checkpoints, artifacts. Where another clone has sent something to the same
+    session meanwhile, that is taken in first: nothing of anybody's is overwritten.
+    """
+    bench = open_workbench_anyway(here)
+    asked = _asked(bench, places or ())
+    exchange = _exchange(here, bench, asked)
+    _flush(bench, asked)
+    if dry_run:
+        _tell_unsent(asked, exchange, as_json=as_json)
+        return 0
+    return _finish(asked, exchange.push(), as_json=as_json, fetched=False)
+
+
+def fetch_command(here: Invocation, *, places: Places = None, as_json: Json = False) -> int:
+    """Bring in the sessions of a remote.
+
+    A session that is here already is merged with what the remote knows of it. No plan is run, and no file of yours
+    changes.
+    """
+    bench = open_workbench_anyway(here)
+    asked = _asked(bench, places or (), anywhere=True)
+    joined = _exchange(here, bench, asked).fetch()
+    return _finish(asked, Exchanged(joined), as_json=as_json, fetched=True)
+
+
+def sync_command(here: Invocation, *, places: Places = None, as_json: Json = False) -> int:
+    """Fetch from a remote, merge, and push.
+
+    Afterwards both sides hold the same of every session that is shared.
+    """
+    bench = open_workbench_anyway(here)
+    asked = _asked(bench, places or (), anywhere=True)
+    exchange = _exchange(here, bench, asked)
+    _flush(bench, asked)
+    return _finish(asked, exchange.sync(), as_json=as_json, fetched=True)
+
+
+def _asked(bench: Workbench, places: Sequence[str], *, anywhere: bool = False) -> _Asked:
+    repository = bench.repository
+    known = transport.remotes(repository)
+    first = places[0] if places else ""
+    is_remote = first in known or ":" in first or "/" in first or first in (".", "..")
+    name = first if is_remote else transport.default_remote(repository)
+    ids = []
+    for word in places[is_remote:]:
+        try:
+            ids.append(sessions.resolve(repository, word))
+        except NotFoundError as error:
+            if anywhere and sessions.is_id(word.lower()):
+                ids.append(word.lower())
+            elif word == first:
+                hint = "git remote -v"
+                raise NotFoundError(f"there is no remote and no session '{word}' here", hint=hint) from error
+            else:
+                raise
+    return _Asked(remote=remote_of(repository, name), ids=tuple(ids))
+
+
+def _exchange(here: Invocation, bench: Workbench, asked: _Asked) -> Exchange:
+    age = parse_duration(bench.settings.sharing.tombstone_age)
+    oldest = render_time(max(int((here.now - age) * 1_000_000), 0))
+    line = Line(told=_tell, progress=here.stderr_is_terminal)
+    return Exchange(bench.repository, asked.remote, line, chosen=asked.ids, oldest=oldest)
+
+
+def _tell(text: str, passing: bool) -> None:
+    """What git says of its progress, as it comes; its report on refs is ours to give."""
+    with unless_lost(sys.stderr):
+        if passing:
+            sys.stderr.write(f"{visible(text)}\r")
+        elif text.startswith("remote: ") or "%" in text:
+            sys.stderr.write(f"{visible(text)}\n")
+        sys.stderr.flush()
+
+
+def _flush(bench: Workbench, asked: _Asked) -> None:
+    def chosen(session: str) -> bool:
+        return not asked.ids or session in asked.ids
+
+    for session in flush_ended(bench.repository, clock=bench.clock, bounds=bench.bounds, chosen=chosen):
+        messages.note(f"session {render.short(session)} is being worked on: what it has not flushed yet comes later")
+
+
+def _tell_unsent(asked: _Asked, exchange: Exchange, *, as_json: bool) -> None:
+    found = exchange.unsent()
+    if as_json:
+        output.data_json(_Report(remote=asked.remote.name, sent=found))
+        return
+    for session in found:
+        messages.note(f"would send session {render.short(session)}")
+    if not found:
+        messages.note(f"nothing to send to {asked.remote.name}, as far as is known here")
+
+
+_WORDS = {
+    Change.NEW: "fetched session",
+    Change.UPDATED: "updated session",
+    Change.MERGED: "merged session",
+    Change.DELETED: "deleted here, as it was there: session",
+    Change.KEPT: "kept session",
+    Change.REFUSED: "refused session",
+}
+
+
+def _finish(asked: _Asked, done: Exchanged, *, as_json: bool, fetched: bool) -> int:
+    sent = done.sent
+    if as_json:
+        report = _Report(remote=asked.remote.name, fetched=done.joined if fetched or done.joined else None)
+        if sent is not None:
+            report.sent, report.refs, report.refused = sent.sessions, sent.refs, sent.refused
+        output.data_json(report)
+    else:
+        _tell_joined(asked, done, fetched=fetched)
+    refused = [each for each in done.joined if each.change is Change.REFUSED]
+    if sent is not None and (sent.refused or sent.again):
+        raise _not_sent(asked, done)
+    return 1 if refused else 0
+
+
+def _tell_joined(asked: _Asked, done: Exchanged, *, fetched: bool) -> None:
+    for each in done.joined:
+        reason = f": {each.reason}" if each.reason else ""
+        say = messages.warning if each.change in (Change.REFUSED, Change.KEPT) else messages.note
+        say(f"{_WORDS[each.change]} {render.short(each.session)}{reason}")
+    if fetched and not done.joined:
+        messages.note(f"nothing new at {asked.remote.name}")
+    if done.sent is None:
+        return
+    for session in done.sent.sessions:
+        messages.note(f"sent session {render.short(session)}")
+    if not done.sent.sessions and not done.sent.refused:
+        messages.note(f"{asked.remote.name} has everything")
+
+
+def _not_sent(asked: _Asked, done: Exchanged) -> GitError:
+    assert done.sent is not None  # noqa: S101 - the caller looked
+    name = asked.remote.name
+    if not done.sent.refused:
+        return GitError(f"others keep sending to the same sessions at {name}", hint=f"git pliny sync {name}")
+    ref, reason = next(iter(done.sent.refused.items()))
+    more = f" (and {len(done.sent.refused) - 1} more)" if len(done.sent.refused) > 1 else ""
+    return GitError(f"{name} refused {ref}{more}: {reason}", hint=f"git pliny push {name}   (sends what is left)")

@@ -1,0 +1,1 @@
+"""Sharing sessions between clones: fetch, merge, push (DESIGN section 8)."""

@@ -1,0 +1,96 @@
+"""One exchange with a remote: fetch and take in, send, and again where another clone was quicker."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from git_pliny.errors import BusyError
+from git_pliny.git import transport
+from git_pliny.git.repository import Repository
+from git_pliny.sharing import sending
+from git_pliny.sharing.joining import Joined, Joining
+from git_pliny.sharing.layout import folder_of, refs_here, refs_there
+from git_pliny.sharing.sending import Line, Remote, Sent
+from git_pliny.store import sessions
+from git_pliny.store.artifacts import Bounds
+from git_pliny.store.opening import resume
+
+_TRIES = 12
+
+
+class Exchanged(NamedTuple):
+    """What came in, and what went out (None: nothing was to)."""
+
+    joined: list[Joined]
+    sent: Sent | None = None
+
+
+def remote_of(repository: Repository, name: str) -> Remote:
+    """The remote of that name or address."""
+    return Remote(name=name, folder=folder_of(name, is_name=name in transport.remotes(repository)))
+
+
+class Exchange:
+    """With one remote, of all sessions or of those whose ids are given. `oldest`: as of `Joining`."""
+
+    def __init__(
+        self, repository: Repository, remote: Remote, line: Line, *, chosen: Sequence[str] = (), oldest: str = ""
+    ) -> None:
+        self._repository = repository
+        self._remote = remote
+        self._line = line
+        self._ids = tuple(chosen)
+        self._oldest = oldest
+        self._rng = random.Random()  # noqa: S311 - spreads tries, no secret
+
+    def fetch(self) -> list[Joined]:
+        """Bring in what the remote has."""
+        sending.fetch(self._repository, self._remote, self._ids, self._line)
+        return list(Joining(self._repository, self._remote.folder, oldest=self._oldest).join(self._is_chosen))
+
+    def push(self) -> Exchanged:
+        """Send what the remote lacks; where that was wrong about it, take in what it has, and try again."""
+        return self._repeated([], lambda: sending.push(self._repository, self._remote, self._is_chosen, self._line))
+
+    def sync(self) -> Exchanged:
+        """Both ways."""
+        joined = self.fetch()
+        return self._repeated(joined, lambda: sending.push(self._repository, self._remote, self._is_chosen, self._line))
+
+    def bury(self) -> Exchanged:
+        """Remove at the remote what was deleted here, and leave its tombstone there."""
+        return self._repeated([], lambda: sending.bury(self._repository, self._remote, self._ids, self._line))
+
+    def unsent(self) -> list[str]:
+        """The sessions here that the remote has not, or not as they are here, as far as is known."""
+        here, there = refs_here(self._repository), refs_there(self._repository, self._remote.folder)
+        return [
+            name for name, ours in here.items() if ours.is_there and self._is_chosen(name) and ours != there.get(name)
+        ]
+
+    def _repeated(self, joined: list[Joined], send: Callable[[], Sent]) -> Exchanged:
+        sent, refs = send(), 0
+        for number in range(1, _TRIES):
+            if not sent.again:
+                break
+            refs += sent.refs
+            sending.wait_a_little(number, self._rng)
+            joined = [*joined, *self.fetch()]
+            sent = send()
+        return Exchanged(joined, sent)
+
+    def _is_chosen(self, session: str) -> bool:
+        return not self._ids or session in self._ids
+
+
+def flush_ended(
+    repository: Repository, *, clock: Callable[[], int], bounds: Bounds, chosen: Callable[[str], bool]
+) -> Iterator[str]:
+    """Bring into git what runs that were killed left in journals; gives the sessions that are being worked on."""
+    for session in sessions.with_journals(repository):
+        if chosen(session):
+            try:
+                with resume(repository, session, clock=clock, bounds=bounds):
+                    pass
+            except BusyError:
+                yield session
