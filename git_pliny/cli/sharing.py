@@ -18,9 +18,9 @@ from git_pliny.git import transport
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.events import render_time
 from git_pliny.model.visible import visible
-from git_pliny.sharing.exchange import Exchange, Exchanged, flush_ended, remote_of
+from git_pliny.sharing.exchange import Exchange, Exchanged, flush_ended
 from git_pliny.sharing.joining import Change, Joined
-from git_pliny.sharing.sending import Line, Remote
+from git_pliny.sharing.sending import Line
 from git_pliny.store import sessions
 
 Places = Annotated[
@@ -36,7 +36,7 @@ DryRun = Annotated[bool, option("--dry-run", "-n", help="Say what would be done,
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    remote: Remote
+    remote: str
     ids: tuple[str, ...]
 
 
@@ -106,7 +106,7 @@ def _asked(bench: Workbench, places: Sequence[str], *, anywhere: bool = False) -
                 raise NotFoundError(f"there is no remote and no session '{word}' here", hint=hint) from error
             else:
                 raise
-    return _Asked(remote=remote_of(repository, name), ids=tuple(ids))
+    return _Asked(remote=name, ids=tuple(ids))
 
 
 def _exchange(here: Invocation, bench: Workbench, asked: _Asked) -> Exchange:
@@ -137,12 +137,12 @@ def _flush(bench: Workbench, asked: _Asked) -> None:
 def _tell_unsent(asked: _Asked, exchange: Exchange, *, as_json: bool) -> None:
     found = exchange.unsent()
     if as_json:
-        output.data_json(_Report(remote=asked.remote.name, sent=found))
+        output.data_json(_Report(remote=asked.remote, sent=found))
         return
     for session in found:
         messages.note(f"would send session {render.short(session)}")
     if not found:
-        messages.note(f"nothing to send to {asked.remote.name}, as far as is known here")
+        messages.note(f"nothing to send to {asked.remote}, as far as is known here")
 
 
 _WORDS = {
@@ -158,7 +158,7 @@ _WORDS = {
 def _finish(asked: _Asked, done: Exchanged, *, as_json: bool, fetched: bool) -> int:
     sent = done.sent
     if as_json:
-        report = _Report(remote=asked.remote.name, fetched=done.joined if fetched or done.joined else None)
+        report = _Report(remote=asked.remote, fetched=done.joined if fetched or done.joined else None)
         if sent is not None:
             report.sent, report.refs, report.refused = sent.sessions, sent.refs, sent.refused
         output.data_json(report)
@@ -176,18 +176,18 @@ def _tell_joined(asked: _Asked, done: Exchanged, *, fetched: bool) -> None:
         say = messages.warning if each.change in (Change.REFUSED, Change.KEPT) else messages.note
         say(f"{_WORDS[each.change]} {render.short(each.session)}{reason}")
     if fetched and not done.joined:
-        messages.note(f"nothing new at {asked.remote.name}")
+        messages.note(f"nothing new at {asked.remote}")
     if done.sent is None:
         return
     for session in done.sent.sessions:
         messages.note(f"sent session {render.short(session)}")
     if not done.sent.sessions and not done.sent.refused:
-        messages.note(f"{asked.remote.name} has everything")
+        messages.note(f"{asked.remote} has everything")
 
 
 def _not_sent(asked: _Asked, done: Exchanged) -> GitError:
     assert done.sent is not None  # noqa: S101 - the caller looked
-    name = asked.remote.name
+    name = asked.remote
     if not done.sent.refused:
         return GitError(f"others keep sending to the same sessions at {name}", hint=f"git pliny sync {name}")
     ref, reason = next(iter(done.sent.refused.items()))

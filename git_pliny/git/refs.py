@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from git_pliny.errors import GitError
@@ -107,15 +107,6 @@ def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message
     command = (*_TIMEOUTS, "update-ref", "--no-deref", "-m", message, "-z", "--stdin")
     stdin = f"start\0{text}prepare\0commit\0".encode("utf-8", "surrogateescape")
     _with_patience(repository, lambda: repository.git(*command, stdin=stdin, durable=True))
-
-
-def put_refs(repository: Repository, refs: Mapping[str, str | None]) -> None:
-    """Set refs that only tell what was seen elsewhere, wherever they are now; None: remove it."""
-    if refs:
-        text = "".join(f"update {name}\0{oid}\0\0" if oid else f"delete {name}\0\0" for name, oid in refs.items())
-        command = (*_TIMEOUTS, "update-ref", "--no-deref", "-z", "--stdin")
-        stdin = text.encode("utf-8", "surrogateescape")
-        _with_patience(repository, lambda: repository.git(*command, stdin=stdin))
 
 
 def set_symbolic(repository: Repository, name: str, target: str) -> None:

@@ -8,9 +8,11 @@ import re
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import IO, NamedTuple
+
+import msgspec
 
 from git_pliny.errors import ConfigError, GitError, NotFoundError
 from git_pliny.git.process import git_error
@@ -19,8 +21,6 @@ from git_pliny.git.repository import Repository
 Told = Callable[[str, bool], None]
 """Gets what git says on the way, a line at a time; True for one that the next one replaces (progress)."""
 
-_BYTES = 400_000
-"""Of arguments for one git: macOS allows 1 MiB, the environment included."""
 _KEPT, _LONGEST = 40, 4096
 """Lines that are kept for an error, and bytes of a line."""
 _LINE = re.compile(rb"(\r\n|\n|\r)")
@@ -42,14 +42,6 @@ class Pushed(NamedTuple):
     ref: str
     status: PushStatus
     reason: str = ""
-
-
-class Wish(NamedTuple):
-    """What a ref of the remote is to become: `new` (an oid; None: gone), if it is at `old` (None: not there)."""
-
-    ref: str
-    new: str | None
-    old: str | None
 
 
 def remotes(repository: Repository) -> list[str]:
@@ -75,7 +67,32 @@ def default_remote(repository: Repository) -> str:
     raise NotFoundError("there is no remote here", hint="git remote add origin URL")
 
 
-def fetch(repository: Repository, remote: str, refspecs: Sequence[str], *, told: Told, progress: bool) -> None:
+class Remote(msgspec.Struct, frozen=True, kw_only=True):
+    """A remote, and where copies of its refs are kept: refspecs, as for `git fetch`.
+
+    `address` is for one that is not configured; its name is then one that nobody else uses.
+    """
+
+    name: str
+    copies: tuple[str, ...]
+    address: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """What people call it."""
+        return self.address or self.name
+
+    def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """`environ` with what git is to know of it, beside what the user has configured for it."""
+        known = int(environ.get("GIT_CONFIG_COUNT") or 0)
+        pairs = [("fetch", spec) for spec in self.copies] + ([("url", self.address)] if self.address else [])
+        added = {"GIT_CONFIG_COUNT": str(known + len(pairs))}
+        for number, (key, value) in enumerate(pairs, start=known):
+            added |= {f"GIT_CONFIG_KEY_{number}": f"remote.{self.name}.{key}", f"GIT_CONFIG_VALUE_{number}": value}
+        return {**environ, **added}
+
+
+def fetch(repository: Repository, remote: Remote, refspecs: Sequence[str], *, told: Told, progress: bool) -> None:
     """Bring these refs in, and forget those of the right sides that the remote has no more; nothing else changes."""
     options = [
         "--no-tags",
@@ -85,52 +102,22 @@ def fetch(repository: Repository, remote: str, refspecs: Sequence[str], *, told:
         "--prune",
         "--no-prune-tags",
     ]
-    command = ["fetch", *options, "--progress" if progress else "--no-progress", "--", remote, *refspecs]
-    done = _run(repository, command, told)
+    command = ["fetch", *options, "--progress" if progress else "--no-progress", "--", remote.name, *refspecs]
+    done = _run(repository, remote, command, told)
     if done.returncode:
         raise _failed(command, done)
 
 
 def push(
-    repository: Repository, remote: str, wishes: Sequence[Wish], *, told: Told, progress: bool
-) -> Iterator[list[Pushed]]:
-    """Move refs of the remote, each by its lease, in as few git processes as the arguments fit into.
-
-    What became of them: a list for each process. GitError where the remote was not reached, or died: what was told
-    until then holds.
-    """
-    for batch in _batches(wishes):
-        yield _push_batch(repository, remote, batch, told=told, progress=progress)
-
-
-def _batches(wishes: Sequence[Wish]) -> Iterator[list[Wish]]:
-    batch: list[Wish] = []
-    size = 0
-    for wish in wishes:
-        batch.append(wish)
-        size += sum(len(word) + 9 for word in _words(wish))
-        if size > _BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _words(wish: Wish) -> tuple[str, ...]:
-    refspec = f"{wish.new or ''}:{wish.ref}"
-    if wish.old is None and wish.new is not None:
-        return (refspec,)  # without force it is never moved, should it be there
-    return (f"--force-with-lease={wish.ref}:{wish.old or ''}", refspec)
-
-
-def _push_batch(
-    repository: Repository, remote: str, wishes: Sequence[Wish], *, told: Told, progress: bool
+    repository: Repository, remote: Remote, refspecs: Sequence[str], *, told: Told, progress: bool
 ) -> list[Pushed]:
-    words = [_words(wish) for wish in wishes]
-    leases = [word for pair in words for word in pair[:-1]]
+    """Move refs of the remote, each only if it is there as its copy here says; the copies follow.
+
+    Gives what became of those that are not the same already. GitError where the remote was not reached, or died.
+    """
     options = ["--porcelain", "--no-follow-tags", "--no-verify", "--recurse-submodules=no", "--no-signed"]
-    command = ["push", *options, "--progress" if progress else "--no-progress", *leases, "--", remote]
-    done = _run(repository, [*command, *(pair[-1] for pair in words)], told)
+    command = ["push", *options, "--progress" if progress else "--no-progress", "--force-with-lease", "--", remote.name]
+    done = _run(repository, remote, [*command, *refspecs], told)
     found = list(_statuses(done.stdout))
     if done.returncode and not any(each.status in (PushStatus.STALE, PushStatus.REFUSED) for each in found):
         raise _failed(command, done)
@@ -171,7 +158,7 @@ class _Done(NamedTuple):
     stderr: str
 
 
-def _run(repository: Repository, command: Sequence[str], told: Told) -> _Done:
+def _run(repository: Repository, remote: Remote, command: Sequence[str], told: Told) -> _Done:
     """Git, with what it says passed on as it comes; its last lines are kept for an error."""
     try:
         with (
@@ -179,7 +166,7 @@ def _run(repository: Repository, command: Sequence[str], told: Told) -> _Done:
             subprocess.Popen(
                 ["git", *command],
                 cwd=repository.root,
-                env={**repository.git_environ(), "LC_ALL": "C"},
+                env={**remote.environ(repository.git_environ()), "LC_ALL": "C"},
                 stdin=subprocess.DEVNULL,
                 stdout=answer,
                 stderr=subprocess.PIPE,

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from git_pliny.errors import BusyError
-from git_pliny.git import transport
 from git_pliny.git.repository import Repository
 from git_pliny.sharing import sending
 from git_pliny.sharing.joining import Joined, Joining
-from git_pliny.sharing.layout import folder_of, refs_here, refs_there
-from git_pliny.sharing.sending import Line, Remote, Sent
+from git_pliny.sharing.layout import refs_here, refs_there, remote_of
+from git_pliny.sharing.sending import Line, Sending, Sent
 from git_pliny.store import sessions
 from git_pliny.store.artifacts import Bounds
 from git_pliny.store.opening import resume
@@ -25,45 +24,41 @@ class Exchanged(NamedTuple):
     sent: Sent | None = None
 
 
-def remote_of(repository: Repository, name: str) -> Remote:
-    """The remote of that name or address."""
-    return Remote(name=name, folder=folder_of(name, is_name=name in transport.remotes(repository)))
-
-
 class Exchange:
     """With one remote, of all sessions or of those whose ids are given. `oldest`: as of `Joining`."""
 
     def __init__(
-        self, repository: Repository, remote: Remote, line: Line, *, chosen: Sequence[str] = (), oldest: str = ""
+        self, repository: Repository, remote: str, line: Line, *, chosen: Sequence[str] = (), oldest: str = ""
     ) -> None:
         self._repository = repository
-        self._remote = remote
+        self._remote, self._folder = remote_of(repository, remote)
         self._line = line
+        self._sending = Sending(repository, self._remote, self._folder, line)
         self._ids = tuple(chosen)
         self._oldest = oldest
         self._rng = random.Random()  # noqa: S311 - spreads tries, no secret
 
     def fetch(self) -> list[Joined]:
         """Bring in what the remote has."""
-        sending.fetch(self._repository, self._remote, self._ids, self._line)
-        return list(Joining(self._repository, self._remote.folder, oldest=self._oldest).join(self._is_chosen))
+        sending.fetch(self._repository, self._remote, self._folder, self._ids, self._line)
+        return list(Joining(self._repository, self._folder, oldest=self._oldest).join(self._is_chosen))
 
     def push(self) -> Exchanged:
         """Send what the remote lacks; where that was wrong about it, take in what it has, and try again."""
-        return self._repeated([], lambda: sending.push(self._repository, self._remote, self._is_chosen, self._line))
+        return self._repeated([], lambda: self._sending.push(self._ids))
 
     def sync(self) -> Exchanged:
         """Both ways."""
         joined = self.fetch()
-        return self._repeated(joined, lambda: sending.push(self._repository, self._remote, self._is_chosen, self._line))
+        return self._repeated(joined, lambda: self._sending.push(self._ids))
 
     def bury(self) -> Exchanged:
         """Remove at the remote what was deleted here, and leave its tombstone there."""
-        return self._repeated([], lambda: sending.bury(self._repository, self._remote, self._ids, self._line))
+        return self._repeated([], lambda: self._sending.bury(self._ids))
 
     def unsent(self) -> list[str]:
         """The sessions here that the remote has not, or not as they are here, as far as is known."""
-        here, there = refs_here(self._repository), refs_there(self._repository, self._remote.folder)
+        here, there = refs_here(self._repository), refs_there(self._repository, self._folder)
         return [
             name for name, ours in here.items() if ours.is_there and self._is_chosen(name) and ours != there.get(name)
         ]

@@ -1,13 +1,14 @@
 """Which refs of a session go over the network, and where copies of a remote's are kept."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 
 from git_pliny.git.refs import read_refs
 from git_pliny.git.repository import Repository
+from git_pliny.git.transport import Remote, remotes
 from git_pliny.model.names import encode
 from git_pliny.store.sessions import ARTIFACTS, CHECKPOINTS, NOTES, SESSIONS, is_id
 from git_pliny.store.tombstones import TOMBSTONES
@@ -46,6 +47,10 @@ class Refs(msgspec.Struct, frozen=True, kw_only=True):
         """Whether there is a session: of one that was deleted, only the tombstone is left."""
         return self.notes is not None or self.blob is not None
 
+    def without_stone(self) -> Self:
+        """The same without a tombstone."""
+        return msgspec.structs.replace(self, tombstone=None)
+
     def by_name(self, session: str) -> dict[str, str]:
         """The oid of each, by the full name of the ref here."""
         single = {
@@ -63,15 +68,31 @@ class _Growing(msgspec.Struct):
     checkpoints: dict[str, TagRef] = msgspec.field(default_factory=dict)
 
 
-def folder_of(remote: str, *, is_name: bool) -> str:
-    """The namespace of what a remote has; of one that is only an address, which may hold a password, a digest."""
-    return f"{TRACKING}{encode(remote) if is_name else f'url-{sha256(remote.encode()).hexdigest()[:_SHOWN]}'}/"
+def remote_of(repository: Repository, given: str) -> tuple[Remote, str]:
+    """The remote of that name or address, and the namespace of what it has.
+
+    An address may hold a password: its namespace is called by a digest.
+    """
+    if given in remotes(repository):
+        folder = f"{TRACKING}{encode(given)}/"
+        return Remote(name=given, copies=tuple(refspecs(folder))), folder
+    name = f"url-{sha256(given.encode()).hexdigest()[:_SHOWN]}"
+    folder = f"{TRACKING}{name}/"
+    return Remote(name=f"pliny-{name}", copies=tuple(refspecs(folder)), address=given), folder
 
 
-def tracked(folder: str, name: str) -> str:
-    """Where the copy of the remote's ref `name` is kept."""
-    space = next(space for space in _FOLDERS if name.startswith(space))
-    return folder + _FOLDERS[space] + name.removeprefix(space)
+def session_of(ref: str) -> str:
+    """The session that a ref of ours, by its name here, belongs to."""
+    space = next((space for space in _FOLDERS if ref.startswith(space)), "")
+    return ref.removeprefix(space).partition("/")[0]
+
+
+def sending(sessions: Sequence[str]) -> list[str]:
+    """Refspecs for a push of these sessions, or of all where there are none; never of tombstones."""
+    if not sessions:
+        return [f"{space}*:{space}*" for space in _FOLDERS if space != TOMBSTONES]
+    single = [f"{space}{name}*" for space in (SESSIONS, ARTIFACTS, NOTES) for name in sessions]
+    return [f"{ref}:{ref}" for ref in (*single, *(f"{CHECKPOINTS}{name}/*" for name in sessions))]
 
 
 def refspecs(folder: str, prefixes: Iterable[str] = ("",)) -> list[str]:

@@ -1,6 +1,6 @@
 """What clones know of one session merges to the same bytes, whoever merges what first, and nothing is lost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import permutations
 from typing import NamedTuple
 
@@ -81,7 +81,7 @@ class Workshop:
                 lines.append(chain.link(event, START + 1000 * late))
         return lines
 
-    def _event(self, kind: str, name: str, known: dict[str, object], commits: Iterable[str]) -> Event | None:
+    def _event(self, kind: str, name: str, known: Mapping[str, object], commits: Iterable[str]) -> Event | None:
         if kind == "plan":
             plan = self.writer.blob(b"a plan of %s" % name.encode())
             return Event(type=EventType.PLAN_CHANGE, data={"plan": plan, "agents": {name: "p"}})
