@@ -7,14 +7,15 @@ from git_pliny.cli.asking import confirm
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json
-from git_pliny.cli.values import session_ids
+from git_pliny.cli.sharing_removal import delete_at
+from git_pliny.cli.values import remotes, session_ids
 from git_pliny.cli.workbench import open_workbench
 from git_pliny.errors import BusyError
 from git_pliny.git.repository import discover
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.events import render_time
 from git_pliny.store import leavings, listing, pool, sessions
-from git_pliny.store.deletion import clear_local, delete, half_deleted
+from git_pliny.store.deletion import clear_local, delete, forget, half_deleted
 
 Sessions = Annotated[
     list[str],
@@ -26,6 +27,10 @@ Sessions = Annotated[
     ),
 ]
 Force = Annotated[bool, option("--force", "-f", help="Do not ask.")]
+AtRemote = Annotated[
+    str | None,
+    option("--remote", metavar="REMOTE", help="Delete it at this remote, too.", autocompletion=remotes),
+]
 OlderThan = Annotated[
     str | None,
     option("--older-than", metavar="AGE", help="How old, like 30d; else the setting session.prune_after counts."),
@@ -33,13 +38,17 @@ OlderThan = Annotated[
 DryRun = Annotated[bool, option("--dry-run", "-n", help="List what would be deleted, and delete nothing.")]
 
 
-def delete_command(here: Invocation, *, session: Sessions, force: Force = False) -> None:
+def delete_command(here: Invocation, *, session: Sessions, remote: AtRemote = None, force: Force = False) -> None:
     """Delete a session with its checkpoints, audit trail and artifacts.
 
     What remains is a tombstone, which keeps it from coming back from another clone. A session that is being worked on
-    is not deleted. At a terminal you are asked first.
+    is not deleted. At a terminal you are asked first. With --remote it is deleted at that remote, too, and goes from
+    the other clones as they fetch; one that has worked on with it meanwhile keeps it.
     """
     repository = discover(here.cwd, here.environ)
+    if remote is not None:
+        delete_at(here, repository, remote, session, force=force)
+        return
     known = {listed.id: listed.name for listed in listing.list_sessions(repository)}
     for name in session:
         found = sessions.resolve(repository, name)
@@ -57,7 +66,8 @@ def prune_command(
     """Delete finished sessions that are older than a given age.
 
     Finished are those that completed or were archived; the age is the time since their last entry. Outputs, journals
-    and locks that sessions left which are gone are removed, too, and worktrees of isolated agents that are not in use.
+    and locks that sessions left which are gone are removed, too, worktrees of isolated agents that are not in use, and
+    tombstones of what was deleted long ago (setting sharing.tombstone_age).
     """
     bench = open_workbench(here)
     age = bench.settings.session.prune_after if older_than is None else older_than
@@ -79,6 +89,8 @@ def prune_command(
         pruned.append(listed)
         messages.note(f"{'would delete' if dry_run else 'deleted'} session {render.short(listed.id)}: {listed.name}")
     if not dry_run:
+        kept_for = parse_duration(bench.settings.sharing.tombstone_age)
+        forget(bench.repository, render_time(int((here.now - kept_for) * 1_000_000)))
         for half in half_deleted(bench.repository):
             delete(bench.repository, half, at=now)
         for gone in leavings.gone_sessions(bench.repository):

@@ -112,8 +112,12 @@ def _asked(bench: Workbench, places: Sequence[str], *, anywhere: bool = False) -
 def _exchange(here: Invocation, bench: Workbench, asked: _Asked) -> Exchange:
     age = parse_duration(bench.settings.sharing.tombstone_age)
     oldest = render_time(max(int((here.now - age) * 1_000_000), 0))
-    line = Line(told=_tell, progress=here.stderr_is_terminal)
-    return Exchange(bench.repository, asked.remote, line, chosen=asked.ids, oldest=oldest)
+    return Exchange(bench.repository, asked.remote, spoken(here), chosen=asked.ids, oldest=oldest)
+
+
+def spoken(here: Invocation) -> Line:
+    """The network, with what git says on the way passed on."""
+    return Line(told=_tell, progress=here.stderr_is_terminal)
 
 
 def _tell(text: str, passing: bool) -> None:

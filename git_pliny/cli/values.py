@@ -17,9 +17,14 @@ def session_ids() -> list[tuple[str, str]]:
     return [(session.id[:_SHOWN], session.name) for session in found]
 
 
+def remotes() -> list[tuple[str, str]]:
+    """The remotes."""
+    return [(name, "a remote") for name in transport.remotes(_repository())]
+
+
 def remotes_and_sessions() -> list[tuple[str, str]]:
     """The remotes, and every session."""
-    return [(name, "a remote") for name in transport.remotes(_repository())] + session_ids()
+    return remotes() + session_ids()
 
 
 def checkpoint_names(ctx: Any) -> list[tuple[str, str]]:

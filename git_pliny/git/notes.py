@@ -15,7 +15,7 @@ def read_notes(reader: ObjectReader, tip: str, *, width: int) -> dict[str, str]:
 
     CorruptError where a tree is missing or corrupt.
     """
-    return dict(_walk(reader, f"{tip}^{{tree}}", b"", width))
+    return dict(_walk(reader, tip, b"", width))
 
 
 def _walk(reader: ObjectReader, tree: str, prefix: bytes, width: int) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ Needs no dulwich, whose import costs more than most commands that only look; wri
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import IO, NamedTuple, Self
 
@@ -18,6 +18,9 @@ MODE_FILE = 0o100644
 MODE_EXECUTABLE = 0o100755
 MODE_LINK = 0o120000
 
+_AHEAD = 200
+"""Names that are asked for before the first answer is read: they must fit into a pipe."""
+_CHUNK = 1 << 20
 _FATAL = 128
 """What git exits with when it dies of its own accord."""
 
@@ -35,12 +38,18 @@ class TreeEntry(NamedTuple):
     oid: str
 
 
+def tree_of(name: str) -> str:
+    """How git is asked for the tree that a name stands for, itself or as a commit's."""
+    return f"{name}^{{tree}}"
+
+
 class ObjectReader:
     """Reads objects by any name git understands. One process for all reads, started by the first; close it."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._process: subprocess.Popen[bytes] | None = None
+        self._warm: dict[str, StoredObject] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -67,10 +76,42 @@ class ObjectReader:
         """
         if "\n" in name:
             return None
+        if (warm := self._warm.get(name)) is not None:
+            return warm if limit is None or len(warm.data) <= limit else None
         stdin, stdout = self._pipes()
         try:
             stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
             stdin.flush()
+        except BrokenPipeError as error:
+            raise self._died() from error
+        return self._answer(stdout, limit)
+
+    def warm(self, names: Iterable[str], *, limit: int) -> None:
+        """Read these objects ahead, and keep them until `cool`: git need not be asked for each in turn.
+
+        What is not there, or larger than `limit` bytes, is left to `read`.
+        """
+        waiting = list(dict.fromkeys(names))
+        for start in range(0, len(waiting), _AHEAD):
+            some = waiting[start : start + _AHEAD]
+            stdin, stdout = self._pipes()
+            try:
+                stdin.write("".join(f"{name}\n" for name in some).encode("utf-8", "surrogateescape"))
+                stdin.flush()
+            except BrokenPipeError as error:
+                raise self._died() from error
+            for name in some:
+                if self._process is None:  # it gave up, at an object that is corrupt
+                    return
+                if (found := self._answer(stdout, limit)) is not None:
+                    self._warm[name] = found
+
+    def cool(self) -> None:
+        """Forget what was read ahead."""
+        self._warm.clear()
+
+    def _answer(self, stdout: IO[bytes], limit: int | None) -> StoredObject | None:
+        try:
             header = stdout.readline().split()
         except BrokenPipeError as error:
             raise self._died() from error
@@ -82,12 +123,17 @@ class ObjectReader:
             return None
         oid, kind, size = header
         if limit is not None and int(size) > limit:
-            self.close()
+            self._pass_over(stdout, int(size) + 1)
             return None
         data = stdout.read(int(size))
         if len(data) != int(size) or stdout.read(1) != b"\n":
             raise self._died()
         return StoredObject(oid.decode(), kind.decode(), data)
+
+    @staticmethod
+    def _pass_over(stdout: IO[bytes], size: int) -> None:
+        while size > 0 and (chunk := stdout.read(min(size, _CHUNK))):
+            size -= len(chunk)
 
     def blob(self, name: str, *, limit: int | None = None) -> bytes | None:
         """A blob's content, or None where the name is of no blob, or of one larger than `limit` bytes."""
@@ -105,7 +151,7 @@ class ObjectReader:
 
     def tree(self, name: str, *, needed: bool = False) -> dict[bytes, TreeEntry]:
         """A tree's entries by name; where there is no such tree none, or a CorruptError if it is `needed`."""
-        found = self.read(f"{name}^{{tree}}")
+        found = self.read(tree_of(name))
         if found is None and needed:
             raise CorruptError(f"a tree is missing or corrupt: {name}", hint="git fsck")
         if found is None or found.kind != "tree":

@@ -98,15 +98,17 @@ def read_ref(repository: Repository, name: str) -> str | None:
     return found or None
 
 
-def update_refs(repository: Repository, updates: Sequence[RefUpdate], *, message: str = "pliny") -> None:
-    """Move all of them or none, synced; RefMovedError where one is not at its old value."""
+def update_refs(
+    repository: Repository, updates: Sequence[RefUpdate], *, message: str = "pliny", durable: bool = True
+) -> None:
+    """Move all of them or none, synced if `durable`; RefMovedError where one is not at its old value."""
     if not updates:
         return
     zero = "0" * (40 if repository.object_format == "sha1" else 64)
     text = "".join(f"update {up.name}\0{up.new or zero}\0{up.old or zero}\0" for up in updates)
     command = (*_TIMEOUTS, "update-ref", "--no-deref", "-m", message, "-z", "--stdin")
     stdin = f"start\0{text}prepare\0commit\0".encode("utf-8", "surrogateescape")
-    _with_patience(repository, lambda: repository.git(*command, stdin=stdin, durable=True))
+    _with_patience(repository, lambda: repository.git(*command, stdin=stdin, durable=durable))
 
 
 def set_symbolic(repository: Repository, name: str, target: str) -> None:

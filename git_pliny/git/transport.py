@@ -92,6 +92,16 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True):
         return {**environ, **added}
 
 
+def remember(repository: Repository, remote: Remote) -> bool:
+    """Have a plain `git fetch` of a configured remote bring in the copies, too; False where it does so already."""
+    key = f"remote.{remote.name}.fetch"
+    known = repository.git("config", "--get-all", key, accept=(0, 1)).decode("utf-8", "surrogateescape").splitlines()
+    new = [spec for spec in remote.copies if spec not in known] if remote.address is None else []
+    for spec in new:
+        repository.git("config", "--local", "--add", key, spec)
+    return bool(new)
+
+
 def fetch(repository: Repository, remote: Remote, refspecs: Sequence[str], *, told: Told, progress: bool) -> None:
     """Bring these refs in, and forget those of the right sides that the remote has no more; nothing else changes."""
     options = [

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from git_pliny.errors import BusyError
 from git_pliny.git.repository import Repository
+from git_pliny.git.transport import remember
 from git_pliny.sharing import sending
 from git_pliny.sharing.joining import Joined, Joining
 from git_pliny.sharing.layout import refs_here, refs_there, remote_of
-from git_pliny.sharing.sending import Line, Sending, Sent
+from git_pliny.sharing.sending import Line, Sending, Sent, unsent_of
 from git_pliny.store import sessions
 from git_pliny.store.artifacts import Bounds
 from git_pliny.store.opening import resume
@@ -44,12 +45,17 @@ class Exchange:
         return list(Joining(self._repository, self._folder, oldest=self._oldest).join(self._is_chosen))
 
     def push(self) -> Exchanged:
-        """Send what the remote lacks; where that was wrong about it, take in what it has, and try again."""
+        """Send what the remote lacks; where that was wrong about it, take in what it has, and try again.
+
+        From then on, a plain `git fetch` of it brings in copies of what it has.
+        """
+        remember(self._repository, self._remote)
         return self._repeated([], lambda: self._sending.push(self._ids))
 
     def sync(self) -> Exchanged:
         """Both ways."""
         joined = self.fetch()
+        remember(self._repository, self._remote)
         return self._repeated(joined, lambda: self._sending.push(self._ids))
 
     def bury(self) -> Exchanged:
@@ -59,9 +65,7 @@ class Exchange:
     def unsent(self) -> list[str]:
         """The sessions here that the remote has not, or not as they are here, as far as is known."""
         here, there = refs_here(self._repository), refs_there(self._repository, self._folder)
-        return [
-            name for name, ours in here.items() if ours.is_there and self._is_chosen(name) and ours != there.get(name)
-        ]
+        return unsent_of(here, there, self._ids)
 
     def _repeated(self, joined: list[Joined], send: Callable[[], Sent]) -> Exchanged:
         sent, refs = send(), 0

@@ -31,14 +31,6 @@ class Histories:
         ident = f"{_OURSELVES} {seconds} +0000"
         return self._writer.commit(tree=tree, parents=tips, author=ident, message=message)
 
-    def is_fanned_out(self, tip: str, notes: int) -> bool:
-        """Whether the notes of `tip` lie as we write them: in folders of two digits, and nothing else."""
-        root = self._reader.tree(tip)
-        if any(len(name) != _FAN or entry.mode != MODE_TREE for name, entry in root.items()):
-            return False
-        below = [note for entry in root.values() for note in self._reader.tree(entry.oid).values()]
-        return notes == len(below) and all(note.mode == MODE_FILE for note in below)
-
     def _tree(self, tip: str) -> str | None:
         found = self._reader.read(f"{tip}^{{tree}}")
         return found.oid if found else None
@@ -60,3 +52,12 @@ class Histories:
         for line in head.split(b"\n"):
             if line.startswith(b"parent "):
                 yield line[7:].decode()
+
+
+def is_fanned_out(reader: ObjectReader, tip: str, notes: int) -> bool:
+    """Whether the notes of `tip` lie as we write them: in folders of two digits, and nothing else."""
+    root = reader.tree(tip)
+    if any(len(name) != _FAN or entry.mode != MODE_TREE for name, entry in root.items()):
+        return False
+    below = [note for entry in root.values() for note in reader.tree(entry.oid).values()]
+    return notes == len(below) and all(note.mode == MODE_FILE for note in below)

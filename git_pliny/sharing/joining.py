@@ -21,7 +21,7 @@ from git_pliny.sharing.merge import Merged, Merger
 from git_pliny.store import journal, locks, tombstones
 from git_pliny.store.deletion import delete
 
-_BATCH = 500
+_BATCH = 250
 _TRIES = 10
 _MESSAGE = "pliny fetch"
 
@@ -78,6 +78,7 @@ class Joining:
         """Sessions of which nothing is here."""
         writer = ObjectWriter(self._repository)
         merger, updates, taken = Merger(reader, writer), list[RefUpdate](), list[str]()
+        merger.read_ahead([there[name] for name in names])
         for name in names:
             try:
                 merged = merger.merge(name, Refs(), self._without_old_stone(reader, Refs(), there[name]))
@@ -90,7 +91,7 @@ class Joining:
                 taken.append(name)
         writer.write()
         try:
-            update_refs(self._repository, updates, message=_MESSAGE)
+            update_refs(self._repository, updates, message=_MESSAGE, durable=False)  # what is lost is fetched again
         except RefMovedError:  # another fetch was here first
             yield from (joined for name in names if (joined := self._join_one(reader, name, there[name])))
             return

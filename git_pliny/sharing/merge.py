@@ -5,23 +5,24 @@ which checkpoint has which name. All of this depends on what is known, not on wh
 and however often clones merge, the ones that know the same hold the same. There is no other merge code for sessions.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from git_pliny.errors import CorruptError
 from git_pliny.git.notes import read_notes
-from git_pliny.git.objects import ObjectReader
+from git_pliny.git.objects import ObjectReader, tree_of
 from git_pliny.git.writer import ObjectWriter, write_notes
 from git_pliny.model.events import Line, parse_lines, parse_time, union
 from git_pliny.model.fold import Fold, fold
 from git_pliny.model.names import encode
 from git_pliny.model.session import encode_session
-from git_pliny.sharing.history import Histories
+from git_pliny.sharing.history import Histories, is_fanned_out
 from git_pliny.sharing.layout import Refs, TagRef
 from git_pliny.sharing.trees import united
 from git_pliny.store import tombstones
 
 _SHOWN = 12
+_AHEAD = 1 << 20
 _LARGEST = 256 * 1024 * 1024
 """Bytes of one note: more is no trail of ours, and would not fit into memory several times over."""
 
@@ -52,6 +53,16 @@ class Merger:
         self._reader = reader
         self._writer = writer
         self._histories = Histories(reader, writer)
+
+    def read_ahead(self, sides: Sequence[Refs]) -> None:
+        """Read what merging these will ask for; what was read ahead before is forgotten."""
+        self._reader.cool()
+        tips = [side.notes for side in sides if side.notes]
+        self._reader.warm([*map(tree_of, tips), *(side.blob for side in sides if side.blob)], limit=_AHEAD)
+        folders = [entry.oid for tip in tips for entry in self._reader.tree(tip).values()]
+        self._reader.warm(map(tree_of, folders), limit=_AHEAD)
+        notes = [entry.oid for folder in folders for entry in self._reader.tree(folder).values()]
+        self._reader.warm(notes, limit=_AHEAD)
 
     def merge(self, session: str, ours: Refs, theirs: Refs, unflushed: Iterable[Line] = ()) -> Merged:
         """The union of both sides; `unflushed`: entries in journals here, which name checkpoints, too.
@@ -87,7 +98,7 @@ class Merger:
         if tip is None:
             return _Notes({}, {}, canonical=True)
         blobs = read_notes(self._reader, tip, width=len(tip))
-        lines, canonical = {}, self._histories.is_fanned_out(tip, len(blobs))
+        lines, canonical = {}, is_fanned_out(self._reader, tip, len(blobs))
         for annotated, oid in blobs.items():
             raw = self._reader.blob(oid, limit=_LARGEST)
             if raw is None:

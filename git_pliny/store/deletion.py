@@ -35,6 +35,18 @@ def delete(repository: Repository, session: str, *, at: str) -> None:
             delete_symbolic(worktree, sessions.CURRENT)
 
 
+def forget(repository: Repository, before: str) -> None:
+    """Remove the tombstones of what was deleted before a time, written as in entries."""
+    with ObjectReader(repository) as reader:
+        old = [
+            RefUpdate(ref.name, None, ref.oid)
+            for ref in list_refs(repository, TOMBSTONES)
+            if (tombstones.deleted_at(reader.blob(ref.oid) or b"") or "") < before
+        ]
+    if old:
+        remove_refs(repository, old, message="pliny session prune")
+
+
 def clear_local(repository: Repository, session: str) -> None:
     """Remove what lies outside git's objects and refs: journals, outputs, locks."""
     for name in ("journal", "output"):

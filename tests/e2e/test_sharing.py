@@ -200,3 +200,49 @@ def test_a_remote_may_be_an_address(clones: Cloning, tmp_path: Path) -> None:
     bob.pliny("fetch", str(tmp_path / "remote.git"))
     assert only_session(bob) == only_session(ada)
     assert str(tmp_path) not in bob.git("for-each-ref")
+
+
+def test_a_session_that_is_deleted_at_a_remote_goes_from_every_clone(clones: Cloning) -> None:
+    ada, bob, cy = clones("ada"), clones("bob"), clones("cy")
+    ada.pliny("execute")
+    ada.pliny("push")
+    for clone in (bob, cy):
+        clone.pliny("fetch")
+    session = only_session(ada)
+    cy.pliny("checkpoint", "create", "mine", "--session", session)
+    ada.pliny("session", "delete", "--remote", "origin", session)
+    left = f"refs/pliny/tombstones/{session}"
+    assert [line.split()[1] for line in ada.git("ls-remote", "origin", "refs/*pliny/*").splitlines()] == [left]
+    assert "deleted here, as it was there" in bob.pliny("sync").stderr
+    assert ada.pliny("session", "list").stdout == bob.pliny("session", "list").stdout == ""
+    assert bob.git("for-each-ref", "--format=%(refname)", "refs/pliny", "refs/notes/pliny") == left
+    bob.pliny("sync")
+    assert [line.split()[1] for line in ada.git("ls-remote", "origin", "refs/*pliny/*").splitlines()] == [left]
+    kept = cy.pliny("fetch")
+    assert f"warning: kept session {session[:8]}" in kept.stderr
+    assert cy.pliny("audit", "verify", session).stdout.endswith(": ok\n")
+
+
+def test_what_was_deleted_here_alone_stays_at_the_remote_and_can_be_deleted_there_later(clones: Cloning) -> None:
+    ada, bob = clones("ada"), clones("bob")
+    ada.pliny("execute")
+    ada.pliny("push")
+    session = only_session(ada)
+    ada.pliny("session", "delete", session)
+    ada.pliny("sync")
+    assert ada.pliny("session", "list").stdout == ""
+    bob.pliny("fetch")
+    assert only_session(bob) == session
+    ada.pliny("session", "delete", "--remote", "origin", session[:8])
+    bob.pliny("fetch")
+    assert bob.pliny("session", "list").stdout == ""
+
+
+def test_tombstones_are_forgotten_after_the_configured_age(clones: Cloning) -> None:
+    ada = clones("ada")
+    session = ada.pliny("session", "start", "n").stdout.strip()
+    ada.pliny("session", "delete", session)
+    ada.pliny("session", "prune")
+    assert ada.git("for-each-ref", "refs/pliny/tombstones")
+    ada.pliny("session", "prune", env={"PLINY_CONFIG_SHARING__TOMBSTONE_AGE": "0s"})
+    assert not ada.git("for-each-ref", "refs/pliny/tombstones")
