@@ -7,7 +7,9 @@ from git_pliny.cli import messages
 from git_pliny.cli.invocation import Invocation
 from git_pliny.errors import PlinyError, StorageError
 from git_pliny.git.repository import discover
+from git_pliny.git.transport import remember, remotes
 from git_pliny.plans.loading import MANIFEST, PLAN_FILE
+from git_pliny.sharing.layout import remote_of
 
 STARTER = """\
 # The plan that `git pliny execute` runs. What it would do: git pliny execute --dry-run
@@ -58,9 +60,14 @@ def init_command(here: Invocation) -> None:
     """Write a starter pliny.yaml.
 
     It stands in the root of the repository, explains itself, and runs as it is. A plan that is there already is left
-    alone.
+    alone. From then on, a git fetch from the remotes that are configured brings in copies of the sessions there, too,
+    which git pliny fetch takes in.
     """
-    root = discover(here.cwd, here.environ).root
+    repository = discover(here.cwd, here.environ)
+    root = repository.root
+    for name in remotes(repository):
+        if remember(repository, remote_of(repository, name)[0]):
+            messages.note(f"git fetch {name} brings in copies of the sessions there from now on")
     for name in (PLAN_FILE, "pliny.yml", MANIFEST):
         if os.path.lexists(root / name):
             raise _taken(name)

@@ -246,3 +246,28 @@ def test_tombstones_are_forgotten_after_the_configured_age(clones: Cloning) -> N
     assert ada.git("for-each-ref", "refs/pliny/tombstones")
     ada.pliny("session", "prune", env={"PLINY_CONFIG_SHARING__TOMBSTONE_AGE": "0s"})
     assert not ada.git("for-each-ref", "refs/pliny/tombstones")
+
+
+def test_after_init_a_plain_git_fetch_brings_copies_which_fetch_takes_in(clones: Cloning) -> None:
+    ada, bob = clones("ada"), clones("bob")
+    (bob.root / "pliny.yaml").unlink()
+    assert "git fetch origin brings in copies" in bob.pliny("init").stderr
+    before = bob.git("config", "--get-all", "remote.origin.fetch")
+    bob.pliny("init", exits=1)
+    assert bob.git("config", "--get-all", "remote.origin.fetch") == before
+    ada.pliny("execute")
+    ada.pliny("push")
+    bob.git("fetch")
+    copies = bob.git("for-each-ref", "--format=%(refname)", "refs/pliny-remotes/origin").splitlines()
+    assert len(copies) == len(ada.git("for-each-ref", "refs/pliny", "refs/notes/pliny").splitlines())
+    bob.pliny("fetch")
+    assert held(bob) == held(ada)
+
+
+def test_a_push_is_prepared_for_plain_git_push_of_the_refs(clones: Cloning) -> None:
+    ada, bob = clones("ada"), clones("bob")
+    ada.pliny("execute")
+    ada.git("push", "-q", "origin", "refs/pliny/*:refs/pliny/*", "refs/notes/pliny/*:refs/notes/pliny/*")
+    bob.git("fetch", "-q", "origin", "refs/pliny/*:refs/pliny/*", "refs/notes/pliny/*:refs/notes/pliny/*")
+    assert held(bob) == held(ada)
+    assert "has everything" in bob.pliny("sync").stderr
