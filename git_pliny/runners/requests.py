@@ -141,10 +141,12 @@ class _Request:
             os.close(output)
 
     async def _answer(self, output: int) -> Answer:
-        limit = asyncio.timeout(self._attempt.timeout_s)
+        limit = asyncio.timeout(None)
         try:
+            model = _model(self._call.provider, self._call.name, self._endpoint)
             async with limit:
-                await self._read(output)
+                self._set(limit)
+                await self._read(model, output)
         except Exception as error:  # noqa: BLE001 - whatever the libraries raise has ended the attempt, and no more
             is_late = limit.expired() and isinstance(error, TimeoutError)
             found = trouble(error, server=self._endpoint.server, secrets=self._endpoint.secrets)
@@ -155,8 +157,13 @@ class _Request:
             return self._told(found, timed_out=is_late)
         return self._told(None)
 
-    async def _read(self, output: int) -> None:
-        async with self._stream() as stream:
+    def _set(self, limit: asyncio.Timeout) -> None:
+        """Count from here: what it took to import the libraries was not the server's time."""
+        if self._attempt.timeout_s is not None:
+            limit.reschedule(asyncio.get_running_loop().time() + self._attempt.timeout_s)
+
+    async def _read(self, model: Model, output: int) -> None:
+        async with self._stream(model) as stream:
             async for event in stream:
                 text = ""
                 if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
@@ -179,14 +186,13 @@ class _Request:
         self._parts.append(text)
 
     @asynccontextmanager
-    async def _stream(self) -> AsyncIterator[StreamedResponse]:
+    async def _stream(self, model: Model) -> AsyncIterator[StreamedResponse]:
         call = self._call
         settings = ModelSettings()
         if call.max_tokens is not None:
             settings["max_tokens"] = call.max_tokens
         if call.temperature is not None:
             settings["temperature"] = call.temperature
-        model = _model(call.provider, call.name, self._endpoint)
         asked = [ModelRequest.user_text_prompt(self._prompt)]
         async with model_request_stream(model, asked, model_settings=settings, instrument=False) as stream:
             try:

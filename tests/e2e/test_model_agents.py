@@ -168,7 +168,7 @@ def test_a_name_that_nobody_knows_is_a_failure_of_the_network(scratch: Scratch, 
 
 @both_styles
 def test_a_timeout_ends_a_request_that_hangs(scratch: Scratch, server: Server, style: str) -> None:
-    planned(scratch, server, style=style, fault="hang", timeout="300ms")
+    planned(scratch, server, style=style, fault="hang", timeout="1s")
     error = failed(scratch)
     assert (error["category"], error["recoverable"]) == ("network", True)
     assert "time limit" in error["reason"]
