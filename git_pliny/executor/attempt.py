@@ -13,6 +13,7 @@ from git_pliny.model.session import AgentStatus, ErrorRecord, Tokens
 from git_pliny.model.settings import Category, ErrorRule
 from git_pliny.runners.base import Outcome, Result, Verdict
 from git_pliny.runners.leftovers import Leftover
+from git_pliny.runners.results import read_verdict
 
 AGAIN_EXIT = 10
 """The exit status by which an evaluate agent without a result file asks for another round (DESIGN section 5)."""
@@ -48,6 +49,10 @@ def conclude(
     """The meaning of an outcome; `judges` is for an agent whose verdict decides whether the plan goes round again."""
     if leftovers:
         return Conclusion(outcome=outcome, failure=_still_alive(leftovers))
+    if judges and _is_answered(outcome):
+        outcome, failure = _judged(outcome)
+        if failure is not None:
+            return Conclusion(outcome=outcome, failure=failure)
     verdict = _verdict(outcome) if judges else None
     if verdict is not None or _succeeded(outcome):
         return Conclusion(outcome=outcome, failure=None, verdict=verdict)
@@ -162,6 +167,29 @@ def _verdict(outcome: Outcome) -> Verdict | None:
     if outcome.exit_code == AGAIN_EXIT:
         return said or Verdict.AGAIN
     return (said or Verdict.DONE) if outcome.exit_code == 0 else None
+
+
+def _is_answered(outcome: Outcome) -> bool:
+    """Whether a coding agent ended well, and has not said its verdict in its result file."""
+    said = outcome.result.verdict if outcome.result else None
+    return said is None and outcome.answer is not None and _succeeded(outcome)
+
+
+def _judged(outcome: Outcome) -> tuple[Outcome, Failure | None]:
+    """The outcome with the verdict at the end of its answer: its exit status, which is not its own, is none."""
+    found, problem = read_verdict(outcome.answer or "")
+    if found is None:
+        failure = Failure(
+            category=Category.VALIDATION,
+            recoverable=True,
+            reason="it was to judge, and gave no verdict that can be read",
+            message=problem or 'its answer must end with its verdict, a line like {"verdict": "again", "score": 7}',
+        )
+        return outcome, failure
+    own = outcome.result or Result()
+    score = found.score if own.score is None else own.score
+    result = msgspec.structs.replace(own, verdict=found.verdict, score=score, summary=found.summary or own.summary)
+    return msgspec.structs.replace(outcome, result=result), None
 
 
 def _still_alive(leftovers: Sequence[Leftover]) -> Failure:

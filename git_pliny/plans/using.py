@@ -36,7 +36,7 @@ def called(name: str, entry: AgentEntry, node: Mapping, presets: Presets) -> Cal
         return Call((), entry.env or {}, model=_of_model(name, entry, node))
     if entry.run is None:
         return _of_preset(entry, node, presets)
-    for key in ("use", "model", "args", "allow", *ONLY_ASKED):
+    for key in ("use", "model", "args", "allow", "answer", *ONLY_ASKED):
         if getattr(entry, key) is not None:
             raise place_of(node, key).error(
                 f"agent {quoted(name)} has `run`, a command, beside which `{key}` says nothing"

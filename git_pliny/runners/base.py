@@ -15,7 +15,7 @@ import msgspec
 from git_pliny.model.plan import Agent
 from git_pliny.model.session import Tokens
 
-OUTPUT, RESULT, CONTEXT, PROMPT = ".log", ".result.json", ".context.md", ".prompt.md"
+OUTPUT, RESULT, CONTEXT, PROMPT, ANSWER = ".log", ".result.json", ".context.md", ".prompt.md", ".answer.md"
 """What is added to the path of an attempt's folder for its other files: they lie beside it."""
 
 
@@ -74,6 +74,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     def prompt_file(self) -> Path:
         """The prompt as the agent gets it on standard input, where there is one."""
         return beside(self.folder, PROMPT)
+
+    @property
+    def answer(self) -> Path:
+        """What a coding agent answered, as it was read out of its output."""
+        return beside(self.folder, ANSWER)
 
 
 def beside(folder: Path, ending: str) -> Path:
@@ -135,6 +140,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     missing_deliverables: tuple[str, ...] = ()
     deliverables: tuple[Deliverable, ...] = ()
     output_size: int = 0
+    answer: str | None = None
+    """What a coding agent answered in the end; None for a command, whose output is no answer."""
     error: str | None = None
     """What its output says went wrong, whatever its exit status: there are programs that exit with 0 all the same."""
     exception: str | None = None

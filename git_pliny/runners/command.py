@@ -100,6 +100,11 @@ def never_started(error: OSError | ValueError, attempt: Attempt) -> Running:
     return _NeverStarted(_refusal(error, attempt))
 
 
+def refused(why: str) -> Running:
+    """An attempt that must not be started."""
+    return _NeverStarted(Outcome(refusal=why))
+
+
 def variables(attempt: Attempt) -> dict[str, str]:
     """The whole environment of the agent. What we say of the attempt stands above what the agent's `env` says.
 
