@@ -49,12 +49,14 @@ def conclude(
     """The meaning of an outcome; `judges` is for an agent whose verdict decides whether the plan goes round again."""
     if leftovers:
         return Conclusion(outcome=outcome, failure=_still_alive(leftovers))
+    if outcome.failed_check is not None:
+        return Conclusion(outcome=outcome, failure=_unproven(outcome.failed_check))
     if judges and _is_answered(outcome):
         outcome, failure = _judged(outcome)
         if failure is not None:
             return Conclusion(outcome=outcome, failure=failure)
     verdict = _verdict(outcome) if judges else None
-    if verdict is not None or _succeeded(outcome):
+    if verdict is not None or outcome.succeeded:
         return Conclusion(outcome=outcome, failure=None, verdict=verdict)
     evidence = Evidence(
         exit_code=outcome.exit_code,
@@ -149,17 +151,6 @@ def _together(one: Spent | None, two: Spent | None) -> Spent:
     return Spent(tokens=sum(tokens, start=Tokens()) if tokens else None, cost_usd=cost_usd)
 
 
-def _succeeded(outcome: Outcome) -> bool:
-    return (
-        outcome.exit_code == 0
-        and not outcome.timed_out
-        and not outcome.cancelled
-        and not outcome.missing_deliverables
-        and outcome.invalid_result is None
-        and outcome.error is None
-    )
-
-
 def _verdict(outcome: Outcome) -> Verdict | None:
     if outcome.timed_out or outcome.missing_deliverables or outcome.invalid_result or outcome.error:
         return None
@@ -172,7 +163,7 @@ def _verdict(outcome: Outcome) -> Verdict | None:
 def _is_answered(outcome: Outcome) -> bool:
     """Whether a coding agent ended well, and has not said its verdict in its result file."""
     said = outcome.result.verdict if outcome.result else None
-    return said is None and outcome.answer is not None and _succeeded(outcome)
+    return said is None and outcome.answer is not None and outcome.succeeded
 
 
 def _judged(outcome: Outcome) -> tuple[Outcome, Failure | None]:
@@ -190,6 +181,11 @@ def _judged(outcome: Outcome) -> tuple[Outcome, Failure | None]:
     score = found.score if own.score is None else own.score
     result = msgspec.structs.replace(own, verdict=found.verdict, score=score, summary=found.summary or own.summary)
     return msgspec.structs.replace(outcome, result=result), None
+
+
+def _unproven(said: str) -> Failure:
+    """Another attempt may get it right, once it knows what the check found."""
+    return Failure(category=Category.VALIDATION, recoverable=True, reason="its check failed", message=said)
 
 
 def _still_alive(leftovers: Sequence[Leftover]) -> Failure:

@@ -81,6 +81,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return beside(self.folder, ANSWER)
 
 
+def begun_check(command: str) -> str:
+    """What stands in the output where the agent's check begins."""
+    return f"\n$ {command}\n"
+
+
 def beside(folder: Path, ending: str) -> Path:
     """One of the files beside an attempt's folder."""
     return Path(f"{folder}{ending}")
@@ -142,6 +147,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     output_size: int = 0
     answer: str | None = None
     """What a coding agent answered in the end; None for a command, whose output is no answer."""
+    failed_check: str | None = None
+    """A sentence, where the agent ended well and its check did not."""
     error: str | None = None
     """What its output says went wrong, whatever its exit status: there are programs that exit with 0 all the same."""
     exception: str | None = None
@@ -151,6 +158,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: float | None = None
     reply: Reply | None = None
     """Where the attempt was one request to a model: what is known of the answer."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing speaks against it."""
+        return (
+            self.exit_code == 0
+            and not self.timed_out
+            and not self.cancelled
+            and not self.missing_deliverables
+            and self.refusal is None
+            and self.invalid_result is None
+            and self.failed_check is None
+            and self.error is None
+        )
 
 
 class Running(Protocol):

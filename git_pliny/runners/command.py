@@ -176,6 +176,12 @@ def write_own(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
+def append_own(path: Path, text: str) -> None:
+    """Add to a file of the attempt's."""
+    with _opened(path, _APPEND) as descriptor, open(descriptor, "wb", closefd=False) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
 @contextmanager
 def _opened(path: Path | str, flags: int) -> Iterator[int]:
     descriptor = os.open(path, flags | os.O_CLOEXEC, _OWN)

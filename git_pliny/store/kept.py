@@ -11,12 +11,15 @@ from git_pliny.git.objects import MODE_LINK, MODE_TREE
 from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus
 from git_pliny.runners.base import ANSWER, OUTPUT
-from git_pliny.store.artifacts import AttemptPlace, Bounds, attempt_folder, bounded
+from git_pliny.store.artifacts import AttemptPlace, Bounds, attempt_folder, attempt_folders, bounded
 from git_pliny.store.run import Run
 from git_pliny.store.sessions import ARTIFACTS
 
 LONGEST = 256 * 1024
 """Bytes of one text; of a longer one its beginning and its end are given."""
+
+_END = 4000
+"""Characters of what an attempt printed that the next one is told."""
 
 
 def last_success(run: Run, agent: str) -> AttemptPlace | None:
@@ -43,6 +46,15 @@ def read_output(run: Run, place: AttemptPlace) -> str | None:
         if text is not None:
             return text
     return None
+
+
+def printed_last(run: Run, agent: str, attempt: int, begin: str) -> str:
+    """The end of what an attempt printed, from its last `begin` on; empty where this machine does not have it."""
+    for folder in attempt_folders(run.repository, run.session, agent):
+        if folder.name.rpartition("@")[2].startswith(f"{attempt}-"):
+            text = _text(run, bounded(f"{folder}{OUTPUT}", _bounds(run))) or ""
+            return text[text.rfind(begin) + 1 if begin and begin in text else 0 :][-_END:]
+    return ""
 
 
 class Delivered(Mapping[str, str]):
