@@ -69,6 +69,13 @@ def test_the_answer_is_the_output_and_the_deliverable(scratch: Scratch, server: 
     assert agent["tokens"] == {"input": INPUT, "output": OUTPUT}
 
 
+def test_an_answer_that_is_handed_on_by_name_is_no_file_of_the_workspace(scratch: Scratch, server: Server) -> None:
+    planned(scratch, server, prompt="[[say: All is well.]]", answer="notes.md")
+    scratch.pliny("execute")
+    assert kept(scratch, "deliverables/") == "All is well.\n"
+    assert scratch.git("status", "--porcelain") == "?? pliny.yaml"
+
+
 @both_styles
 def test_the_cost_is_that_of_the_listed_model_and_says_so(scratch: Scratch, server: Server, style: str) -> None:
     planned(scratch, server, style=style)
