@@ -26,8 +26,9 @@ from git_pliny.model.session import Tokens
 from git_pliny.runners.answer import Answer, Pending
 from git_pliny.runners.base import Attempt, Reply, Result
 from git_pliny.runners.forms.reading import shortened
-from git_pliny.runners.prices import Usage, price
+from git_pliny.runners.prices import price
 from git_pliny.runners.trouble import CutShortError, EmptyAnswerError, LimitReachedError, RefusedError, Trouble, trouble
+from git_pliny.runners.usage import Usage
 
 _LONGEST = 64 << 20
 """Bytes of an answer beyond which nobody means it."""
