@@ -61,7 +61,7 @@ def _of_preset(entry: AgentEntry, node: Mapping, presets: Presets) -> Call:
                 f"preset {quoted(preset.name)} has no argument for `{key}`", hint="say it in its own words, by `args:`"
             )
     run = preset.command(model=entry.model, allow=several(entry.allow), args=several(entry.args))
-    return Call(run, entry.env or {}, _use(preset, () if preset.source else _asked(entry)))
+    return Call(run, entry.env or {}, _use(preset, entry))
 
 
 def _of_model(name: str, entry: AgentEntry, node: Mapping) -> ModelCall:
@@ -101,7 +101,7 @@ def _asked(entry: AgentEntry) -> tuple[str, ...]:
     return tuple(f"{key}: {msgspec.json.encode(value, order='sorted').decode()}" for key, value in said.items())
 
 
-def _use(preset: Preset, asked: tuple[str, ...]) -> Use:
+def _use(preset: Preset, entry: AgentEntry) -> Use:
     return Use(
         preset=preset.name,
         output=preset.output,
@@ -109,5 +109,6 @@ def _use(preset: Preset, asked: tuple[str, ...]) -> Use:
         env=preset.env,
         timeout_s=preset.timeout_s,
         install=preset.install,
-        asked=asked,
+        model=entry.model,
+        asked=() if preset.source else _asked(entry),
     )

@@ -55,13 +55,15 @@ class _RunningModel:
         begun = time.monotonic()
         try:
             from git_pliny.runners.requests import ask  # noqa: PLC0415 - an extra, and slow to import
+
+            pending = ask(self._attempt, self._prompt)
         except ImportError as error:
             return _without_extra(error)
         with self._guard:
+            self._pending = pending
             if self._is_cancelled:
-                return Outcome(cancelled=True)
-            self._pending = ask(self._attempt, self._prompt)
-        answer = self._pending.answer()
+                pending.cancel()
+        answer = pending.answer()
         duration_s = time.monotonic() - begun
         if answer is None:
             return Outcome(cancelled=True, duration_s=duration_s)

@@ -16,10 +16,13 @@ from git_pliny.runners.command import CommandRunner, never_started, refused, wri
 from git_pliny.runners.deliverables import collect
 from git_pliny.runners.forms.reading import Output, Reading
 from git_pliny.runners.forms.registry import FORMS
+from git_pliny.runners.prices import price_of
 
 _AT_START = re.compile(r"\{(prompt|prompt_file|deliverables|result|file:([A-Za-z0-9_][A-Za-z0-9_.-]*))\}")
 _CONTEXT = re.compile(r"\{[{%][^}]*\bcontext\b")
 _NO_FILE = 2
+_WHOSE = {"codex": "openai", "gemini": "google"}
+"""Whose models a program works with, where their names do not say it."""
 
 LONGEST_ARGUMENT = 128 * 1024
 """Bytes of one argument or variable that Linux takes no more (MAX_ARG_STRLEN, execve(2)); others take about as many."""
@@ -73,24 +76,29 @@ class _RunningAgent:
         if outcome.cancelled or outcome.launch_errno is not None:
             return outcome
         output = Output(path=self._attempt.output, beside=os.fspath(self._attempt.folder))
-        return _answered(told(outcome, FORMS[self._use.output](output), self._use.preset), self._attempt)
+        outcome = told(outcome, FORMS[self._use.output](output), self._use.preset, self._use.model)
+        return _answered(outcome, self._attempt)
 
     def cancel(self, *, now: bool = False) -> None:
         self._running.cancel(now=now)
 
 
-def told(outcome: Outcome, reading: Reading | None, name: str) -> Outcome:
+def told(outcome: Outcome, reading: Reading | None, name: str, model: str | None = None) -> Outcome:
     """The outcome with what the agent told of itself; None: it told nothing that can be read.
 
-    What it used counts whatever its result file says; the rest of that file stands.
+    What it used counts whatever its result file says; the rest of that file stands. Where neither tells a cost, it
+    follows from the listed prices of the models that it says it worked with, or else of `model`.
     """
     if reading is None:
         unread = f"{name} ended without a result that can be read" if outcome.exit_code == 0 else None
         return msgspec.structs.replace(outcome, error=unread)
     own = outcome.result or Result()
+    cost_usd = own.cost_usd if reading.cost_usd is None else reading.cost_usd
+    listed = price_of(reading.used, model=model, provider=_WHOSE.get(name)) if cost_usd is None else None
     result = msgspec.structs.replace(
         own,
-        cost_usd=own.cost_usd if reading.cost_usd is None else reading.cost_usd,
+        cost_usd=listed.cost_usd if listed else cost_usd,
+        cost_from=listed.source if listed else None,
         tokens=reading.tokens or own.tokens,
         summary=own.summary or reading.text,
     )
