@@ -13,6 +13,7 @@ from git_pliny.model.session import AgentStatus, ErrorRecord, Tokens
 from git_pliny.model.settings import Category, ErrorRule
 from git_pliny.runners.base import Outcome, Result, Verdict
 from git_pliny.runners.leftovers import Leftover
+from git_pliny.runners.results import read_verdict
 
 AGAIN_EXIT = 10
 """The exit status by which an evaluate agent without a result file asks for another round (DESIGN section 5)."""
@@ -48,8 +49,14 @@ def conclude(
     """The meaning of an outcome; `judges` is for an agent whose verdict decides whether the plan goes round again."""
     if leftovers:
         return Conclusion(outcome=outcome, failure=_still_alive(leftovers))
+    if outcome.failed_check is not None:
+        return Conclusion(outcome=outcome, failure=_unproven(outcome.failed_check))
+    if judges and _is_answered(outcome):
+        outcome, failure = _judged(outcome)
+        if failure is not None:
+            return Conclusion(outcome=outcome, failure=failure)
     verdict = _verdict(outcome) if judges else None
-    if verdict is not None or _succeeded(outcome):
+    if verdict is not None or outcome.succeeded:
         return Conclusion(outcome=outcome, failure=None, verdict=verdict)
     evidence = Evidence(
         exit_code=outcome.exit_code,
@@ -58,6 +65,7 @@ def conclude(
         launch_errno=outcome.launch_errno,
         launch_error=outcome.launch_error,
         refusal=outcome.refusal,
+        exception=outcome.exception,
         http_status=outcome.http_status,
         retry_after_s=outcome.retry_after_s,
         missing_deliverables=outcome.missing_deliverables,
@@ -70,8 +78,8 @@ def conclude(
 def error_data(conclusion: Conclusion, failure: Failure, masking: MaskText) -> dict[str, Any]:
     """The `data` of an `error` entry."""
     record = msgspec.to_builtins(_error(failure, masking))
-    spent = {"spent": msgspec.to_builtins(conclusion.spent)} if conclusion.spent else {}
     outcome = conclusion.outcome
+    spent = ({"spent": msgspec.to_builtins(conclusion.spent)} | _priced(outcome)) if conclusion.spent else {}
     signal = {"signal": outcome.signal} if outcome.signal is not None else {}
     return {**record, "exit_code": outcome.exit_code, **signal, "duration_s": _seconds(outcome), **spent}
 
@@ -79,7 +87,15 @@ def error_data(conclusion: Conclusion, failure: Failure, masking: MaskText) -> d
 def spent_data(outcome: Outcome) -> dict[str, Any] | None:
     """The `data` of a `spend` entry; None where the attempt told nothing."""
     spent = Conclusion(outcome=outcome, failure=None).spent
-    return {"spent": msgspec.to_builtins(spent), "duration_s": _seconds(outcome)} if spent else None
+    if spent is None:
+        return None
+    return {"spent": msgspec.to_builtins(spent), "duration_s": _seconds(outcome), **_priced(outcome)}
+
+
+def _priced(outcome: Outcome) -> dict[str, Any]:
+    """Whose prices the cost is from, where the agent did not tell it."""
+    source = outcome.result.cost_from if outcome.result else None
+    return {"cost_from": source} if source else {}
 
 
 def end_data(
@@ -124,7 +140,7 @@ def end_data(
     said["summary"] = _summary(outcome.result, masking)
     if outcome.signal is not None:
         said["signal"] = outcome.signal
-    return record | {key: value for key, value in said.items() if value is not None}
+    return record | {key: value for key, value in said.items() if value is not None} | _priced(outcome)
 
 
 def _together(one: Spent | None, two: Spent | None) -> Spent:
@@ -135,17 +151,6 @@ def _together(one: Spent | None, two: Spent | None) -> Spent:
     return Spent(tokens=sum(tokens, start=Tokens()) if tokens else None, cost_usd=cost_usd)
 
 
-def _succeeded(outcome: Outcome) -> bool:
-    return (
-        outcome.exit_code == 0
-        and not outcome.timed_out
-        and not outcome.cancelled
-        and not outcome.missing_deliverables
-        and outcome.invalid_result is None
-        and outcome.error is None
-    )
-
-
 def _verdict(outcome: Outcome) -> Verdict | None:
     if outcome.timed_out or outcome.missing_deliverables or outcome.invalid_result or outcome.error:
         return None
@@ -153,6 +158,34 @@ def _verdict(outcome: Outcome) -> Verdict | None:
     if outcome.exit_code == AGAIN_EXIT:
         return said or Verdict.AGAIN
     return (said or Verdict.DONE) if outcome.exit_code == 0 else None
+
+
+def _is_answered(outcome: Outcome) -> bool:
+    """Whether a coding agent ended well, and has not said its verdict in its result file."""
+    said = outcome.result.verdict if outcome.result else None
+    return said is None and outcome.answer is not None and outcome.succeeded
+
+
+def _judged(outcome: Outcome) -> tuple[Outcome, Failure | None]:
+    """The outcome with the verdict at the end of its answer: its exit status, which is not its own, is none."""
+    found, problem = read_verdict(outcome.answer or "")
+    if found is None:
+        failure = Failure(
+            category=Category.VALIDATION,
+            recoverable=True,
+            reason="it was to judge, and gave no verdict that can be read",
+            message=problem or 'its answer must end with its verdict, a line like {"verdict": "again", "score": 7}',
+        )
+        return outcome, failure
+    own = outcome.result or Result()
+    score = found.score if own.score is None else own.score
+    result = msgspec.structs.replace(own, verdict=found.verdict, score=score, summary=found.summary or own.summary)
+    return msgspec.structs.replace(outcome, result=result), None
+
+
+def _unproven(said: str) -> Failure:
+    """Another attempt may get it right, once it knows what the check found."""
+    return Failure(category=Category.VALIDATION, recoverable=True, reason="its check failed", message=said)
 
 
 def _still_alive(leftovers: Sequence[Leftover]) -> Failure:

@@ -169,6 +169,7 @@ class PhaseLoop:
         del self._jobs[name]
         if report.outcome is None:
             raise report.error or RuntimeError(f"the worker of {name} reported nothing")
+        self._records.reply(report.job, report.outcome)
         if report.outcome.cancelled:
             self._records.cut_off(report.job, report.outcome)
             self._keep_version(report.job, f"interrupted-{name}", CheckpointKind.INTERRUPTED)

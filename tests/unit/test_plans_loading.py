@@ -228,7 +228,14 @@ def test_a_long_inline_prompt_is_just_that(tmp_path: Path) -> None:
         ("agents: {a: }", "1:10: agent `a` has no `run` or `use` and no file in .pliny/agents"),
         ("agents: [{run: x}]", "1:10: `agents[0]` has no `name`"),
         ("agents: {a: {run: x, use: claude}}", "1:27: agent `a` has `run`, a command, beside which `use` says nothing"),
-        ("agents: {a: {model: openai/gpt-5}}", "1:21: `model` goes with `use`, a coding agent; this version calls no models by itself"),
+        ("agents: {a: {model: openai/gpt-5}}", "1:21: agent `a` asks `openai/gpt-5` and has no prompt"),
+            ("agents: {a: {model: sonnet, prompt: x}}", "1:21: `sonnet` goes with `use`, a coding agent; asked by itself, it names its provider: `provider/name`"),
+            ("agents: {a: {model: openrooter/x, prompt: x}}", "1:21: there is no provider `openrooter`; did you mean `openrouter`?"),
+            ("agents: {a: {model: openai/x, prompt: x, allow: Bash}}", "1:49: agent `a` asks a model, beside which `allow` says nothing"),
+            ("agents: {a: {model: openai/x, prompt: x, deliverables: [b, c]}}", "1:56: agent `a` asks a model, which answers one text; it can't make several deliverables"),
+            ("agents: {a: {run: x, base_url: 'http://h/v1'}}", "1:32: agent `a` has `run`, a command, beside which `base_url` says nothing"),
+            ("agents: {a: {use: claude, prompt: x, temperature: 1}}", "1:51: `temperature` is for agents that ask a model by themselves; this one uses `claude`"),
+            ("agents: {a: {model: openai/x, prompt: x, base_url: 'localhost:8000'}}", '1:52: `agents.a.base_url` must be an address like `http://localhost:8000/v1`, not `"localhost:8000"`'),
         ("execution: {isolation: worktre}", "1:24: `execution.isolation` must be one of `none`, `worktree`, not `worktre`; did you mean `worktree`?"),
         ("execution: {worktree_include: [../x]}", "1:32: `execution.worktree_include[0]` must be a path or glob of ignored files below the root of the repository; this one leads out of the repository, not `../x`"),
         ("execution: {on_conflict: agnt:x}", "1:26: `execution.on_conflict` must be `fail`, or `agent:NAME` for the agent that resolves conflicts, not `agnt:x`"),
@@ -292,7 +299,9 @@ def test_a_coding_agent_that_a_phase_names_is_refused_with_the_way_to_run_it(tmp
     assert error.message.startswith(
         "pliny.yaml:1:28: agent `rev` can't be run: `.claude/agents/rev.md` does not say which coding agent runs it"
     )
-    assert error.hint == "say it in pliny.yaml: agents: {rev: {use: claude}}"
+    assert error.hint == (
+        "say it in pliny.yaml: agents: {rev: {use: claude}}; or for all: git pliny execute --use claude"
+    )
 
 
 # Where the plan is looked for
@@ -385,7 +394,8 @@ def test_a_phase_without_an_agent_is_refused_with_both_ways_to_give_one(tmp_path
     assert error.message == "pliny.yaml:1:24: phase `identify` of framework rise has no agent"
     assert (
         error.hint
-        == "write `agents: {identify: {run: …, phase: identify}}` in pliny.yaml, or a program .pliny/agents/identify"
+        == "write `agents: {identify: {run: …, phase: identify}}` in pliny.yaml, or a program .pliny/agents/identify; "
+        "or have the built-in agent do it: --use PRESET"
     )
 
 
