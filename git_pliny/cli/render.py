@@ -17,6 +17,7 @@ INTERRUPTED = "interrupted"
 
 _SHOWN = 8
 _SECONDS = len("2026-01-31T12:00:00")
+_KIB = 1024
 _AGES = ((365 * 86400, "y"), (7 * 86400, "w"), (86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _GAP = 2
 _LEAST = 8
@@ -151,3 +152,16 @@ def _paint(cell: str) -> str:
 
 def _count(number: int) -> str:
     return str(number) if abs(number) < _MILLION else clip(str(number // int(_MILLION)), _SHOWN) + "M"
+
+
+def byte_size(count: int) -> str:
+    """As git writes one: `512 bytes`, `1.50 KiB`, `2.00 GiB`."""
+    if count < _KIB:
+        return "1 byte" if count == 1 else f"{count} bytes"
+    size, units = count / _KIB, iter(("KiB", "MiB", "GiB"))
+    unit = next(units)
+    for larger in units:
+        if size < _KIB:
+            break
+        size, unit = size / _KIB, larger
+    return f"{size:.2f} {unit}"

@@ -45,6 +45,7 @@ class _Report(msgspec.Struct, kw_only=True, omit_defaults=True):
     fetched: list[Joined] | None = None
     sent: list[str] | None = None
     refs: int | None = None
+    bytes: int | None = None
     refused: dict[str, str] = {}
 
 
@@ -112,12 +113,18 @@ def _asked(bench: Workbench, places: Sequence[str], *, anywhere: bool = False) -
 def _exchange(here: Invocation, bench: Workbench, asked: _Asked) -> Exchange:
     age = parse_duration(bench.settings.sharing.tombstone_age)
     oldest = render_time(max(int((here.now - age) * 1_000_000), 0))
-    return Exchange(bench.repository, asked.remote, spoken(here), chosen=asked.ids, oldest=oldest)
+    return Exchange(
+        bench.repository, asked.remote, spoken(here, bench.settings.sharing.warn_size), chosen=asked.ids, oldest=oldest
+    )
 
 
-def spoken(here: Invocation) -> Line:
-    """The network, with what git says on the way passed on."""
-    return Line(told=_tell, progress=here.stderr_is_terminal)
+def spoken(here: Invocation, limit: int) -> Line:
+    """The network, with what git says on the way passed on, and a warning of what is `limit` bytes or more."""
+    return Line(told=_tell, progress=here.stderr_is_terminal, large=_tell_large, limit=limit)
+
+
+def _tell_large(size: int) -> None:
+    messages.warning(f"about to send {render.byte_size(size)} (setting sharing.warn_size)")
 
 
 def _tell(text: str, passing: bool) -> None:
@@ -164,7 +171,7 @@ def _finish(asked: _Asked, done: Exchanged, *, as_json: bool, fetched: bool) -> 
     if as_json:
         report = _Report(remote=asked.remote, fetched=done.joined if fetched or done.joined else None)
         if sent is not None:
-            report.sent, report.refs, report.refused = sent.sessions, sent.refs, sent.refused
+            report.sent, report.refs, report.refused, report.bytes = sent.sessions, sent.refs, sent.refused, sent.bytes
         output.data_json(report)
     else:
         _tell_joined(asked, done, fetched=fetched)
@@ -185,8 +192,14 @@ def _tell_joined(asked: _Asked, done: Exchanged, *, fetched: bool) -> None:
         return
     for session in done.sent.sessions:
         messages.note(f"sent session {render.short(session)}")
+    if done.sent.sessions:
+        messages.note(f"{asked.remote}: {_refs(done.sent.refs)}, about {render.byte_size(done.sent.bytes)}")
     if not done.sent.sessions and not done.sent.refused:
         messages.note(f"{asked.remote} has everything")
+
+
+def _refs(count: int) -> str:
+    return "1 ref" if count == 1 else f"{count} refs"
 
 
 def _not_sent(asked: _Asked, done: Exchanged) -> GitError:

@@ -1,5 +1,6 @@
 """`git pliny session delete --remote`."""
 
+import sys
 from collections.abc import Sequence
 
 from git_pliny.cli import messages, render
@@ -24,7 +25,7 @@ def delete_at(here: Invocation, repository: Repository, remote: str, names: Sequ
         if not force:
             question = f"delete session {render.short(found)} here and at {remote}, for everybody?"
             confirm(here, question, hint="git pliny session list")
-        exchange = Exchange(repository, remote, spoken(here), chosen=[found])
+        exchange = Exchange(repository, remote, spoken(here, sys.maxsize), chosen=[found])
         exchange.fetch()
         if sessions.exists(repository, found):
             delete(repository, found, at=now)

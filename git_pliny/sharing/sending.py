@@ -25,10 +25,15 @@ _LONGEST_S = 2.0
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """How the network is spoken to: what git says on the way, and whether it shows progress."""
+    """How the network is spoken to: what git says on the way, and whether it shows progress.
+
+    `large` is told the bytes of a push that is about to send `limit` or more.
+    """
 
     told: Told
     progress: bool
+    large: Callable[[int], None]
+    limit: int
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +42,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     sessions: list[str]
     refs: int
     refused: dict[str, str]
+    bytes: int = 0
+    """About; of what was to be sent."""
     again: bool = False
     """Somebody else had moved a ref: fetch, merge and try again."""
 
@@ -72,7 +79,16 @@ class Sending:
             for name in unsent
             for ref in _outdated(self._repository, name, here[name], there.get(name, Refs()))
         ]
-        return self._send(unsent, [*sending(unsent if ids or len(unsent) <= _FEW else ()), *gone])
+        size = self._size([oid for name in unsent for oid in here[name].without_stone().by_name(name).values()])
+        if size >= self._line.limit:
+            self._line.large(size)
+        return self._send(unsent, [*sending(unsent if ids or len(unsent) <= _FEW else ()), *gone], size)
+
+    def _size(self, oids: Sequence[str]) -> int:
+        """Bytes on disk of what the remote has not, as far as is known: about what is sent."""
+        known = ("--not", f"--glob={self._folder}*", f"--remotes={self._remote.name}")
+        command = ("rev-list", "--objects", "--disk-usage", "--stdin", *known)
+        return int(self._repository.git(*command, stdin="".join(f"{oid}\n" for oid in oids).encode()))
 
     def bury(self, ids: Sequence[str]) -> Sent:
         """Put the tombstones of sessions that were deleted here in the place of what the remote has of them."""
@@ -85,12 +101,13 @@ class Sending:
                 specs.append(f"{TOMBSTONES}{name}:{TOMBSTONES}{name}")
         return self._send(ids, specs) if specs else Sent(sessions=[], refs=0, refused={})
 
-    def _send(self, ids: Sequence[str], specs: Sequence[str]) -> Sent:
+    def _send(self, ids: Sequence[str], specs: Sequence[str], size: int = 0) -> Sent:
         line = self._line
         done = transport.push(self._repository, self._remote, specs, told=line.told, progress=line.progress)
         left = {session_of(each.ref) for each in done if each.status not in _DONE}
         return Sent(
             sessions=[name for name in ids if name not in left],
+            bytes=size,
             refs=sum(each.status in (PushStatus.SENT, PushStatus.DELETED) for each in done),
             refused={each.ref: each.reason for each in done if each.status is PushStatus.REFUSED},
             again=any(each.status is PushStatus.STALE for each in done),

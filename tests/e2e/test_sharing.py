@@ -271,3 +271,14 @@ def test_a_push_is_prepared_for_plain_git_push_of_the_refs(clones: Cloning) -> N
     bob.git("fetch", "-q", "origin", "refs/pliny/*:refs/pliny/*", "refs/notes/pliny/*:refs/notes/pliny/*")
     assert held(bob) == held(ada)
     assert "has everything" in bob.pliny("sync").stderr
+
+
+def test_a_push_says_how_much_it_sends_and_warns_of_much(clones: Cloning) -> None:
+    ada = clones("ada")
+    ada.write("large.txt", "".join(f"{number * 7919 % 100003}\n" for number in range(20000)))
+    ada.pliny("session", "start", "n")
+    done = ada.pliny("push", env={"PLINY_CONFIG_SHARING__WARN_SIZE": "10000"})
+    assert "warning: about to send" in done.stderr
+    assert "KiB" in done.stderr
+    ada.pliny("checkpoint", "create", "again")
+    assert "warning" not in ada.pliny("push", env={"PLINY_CONFIG_SHARING__WARN_SIZE": "10000"}).stderr

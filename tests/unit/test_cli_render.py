@@ -139,3 +139,11 @@ def test_what_is_unknown_of_what_was_spent_is_shown_as_unknown(
     usd: float | None, used: Tokens | None, budget: BudgetRecord | None, expected: str | None
 ) -> None:
     assert render.spent(usd, used, budget) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(0, "0 bytes"), (1, "1 byte"), (1023, "1023 bytes"), (1536, "1.50 KiB"), (5 << 20, "5.00 MiB"), (9 << 40, "9216.00 GiB")],
+)
+def test_bytes_are_shown_as_git_shows_them(count: int, shown: str) -> None:
+    assert render.byte_size(count) == shown
