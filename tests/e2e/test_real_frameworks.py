@@ -30,3 +30,15 @@ def test_claude_runs_rise_by_one_flag_and_hands_its_answers_on(scratch: Scratch)
     assert "# What synthesize handed over\n\nDone.\n" in next(iter(artifacts(scratch, "prompts", "execute").values()))
     metrics = scratch.session()["metrics"]["tokens"]
     assert metrics["input"] // INPUT == metrics["output"] // OUTPUT >= 8
+
+
+@installed
+def test_claude_writes_a_plan_on_a_copy_of_the_files(scratch: Scratch) -> None:
+    scratch.environ["PATH"] = f"{PLACES}{os.pathsep}{scratch.environ['PATH']}"
+    with running() as server:
+        scratch.environ.update(ANTHROPIC_BASE_URL=server.address, ANTHROPIC_API_KEY="k")
+        task = "Say hello. [[say: agents: {hello: {run: echo hello}}]]"
+        done = scratch.pliny("plan", task, "--use", "claude", "-o", "pliny.yaml")
+    assert (scratch.root / "pliny.yaml").read_text() == "agents: {hello: {run: echo hello}}\n"
+    assert "plan pliny.yaml: 1 agent in 1 phase, written in 1 round ($" in done.stderr
+    scratch.pliny("execute")
