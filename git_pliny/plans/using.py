@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from git_pliny.model.preset import Preset, Use
+from git_pliny.model.provider import address_in, provider_of
 from git_pliny.plans.nodes import Mapping, place_of
 from git_pliny.plans.positions import quoted
 from git_pliny.plans.preset_files import Presets
@@ -18,6 +19,7 @@ class Call(NamedTuple):
     run: str | tuple[str, ...]
     env: dict[str, str]
     use: Use | None = None
+    provider: str = ""
 
 
 def several(given: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -48,7 +50,14 @@ def _of_preset(entry: AgentEntry, node: Mapping, presets: Presets) -> Call:
                 f"preset {quoted(preset.name)} has no argument for `{key}`", hint="say it in its own words, by `args:`"
             )
     run = preset.command(model=entry.model, allow=several(entry.allow), args=several(entry.args))
-    return Call(run, entry.env or {}, _use(preset, () if preset.source else _asked(entry)))
+    return Call(run, entry.env or {}, _use(preset, () if preset.source else _asked(entry)), _provider(preset, entry))
+
+
+def _provider(preset: Preset, entry: AgentEntry) -> str:
+    server = address_in(entry.env or {})
+    if preset.provider:
+        return provider_of(preset.provider, model=None, address=server)
+    return provider_of(preset.name, model=entry.model, address=server)
 
 
 def _asked(entry: AgentEntry) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from git_pliny.model.preset import Use
-from git_pliny.runners.base import Attempt, Outcome, Result, Running
+from git_pliny.runners.base import Attempt, Outcome, Result, Running, Watchable
 from git_pliny.runners.command import CommandRunner, never_started, write_own
 from git_pliny.runners.forms.reading import Output, Reading
 from git_pliny.runners.forms.registry import FORMS
@@ -18,6 +18,8 @@ from git_pliny.runners.forms.registry import FORMS
 _AT_START = re.compile(r"\{(prompt|prompt_file|deliverables|result|file:([A-Za-z0-9_][A-Za-z0-9_.-]*))\}")
 _CONTEXT = re.compile(r"\{[{%][^}]*\bcontext\b")
 _NO_FILE = 2
+_SOON_READ = 1 << 20
+"""Bytes of output that are read in no time."""
 
 
 class PresetRunner:
@@ -47,14 +49,34 @@ def _places_context(attempt: Attempt) -> bool:
     return agent.template and agent.prompt is not None and _CONTEXT.search(agent.prompt) is not None
 
 
-class _RunningAgent:
+class _RunningAgent(Watchable):
+    """As the command that it is, and what is read of it once that has ended."""
+
     def __init__(self, attempt: Attempt, use: Use, running: Running) -> None:
         self._attempt = attempt
         self._use = use
         self._running = running
+        self._collected: Outcome | None = None
 
     def wait(self) -> Outcome:
-        outcome = self._running.wait()
+        return self._read(self._collected or self._running.wait())
+
+    def descriptor(self) -> int | None:
+        return self._running.descriptor() if isinstance(self._running, Watchable) else None
+
+    def collect(self) -> Outcome | None:
+        """None too where so much was printed that reading it would keep the others waiting."""
+        assert isinstance(self._running, Watchable)  # noqa: S101 - only then there is a descriptor
+        self._collected = outcome = self._running.collect()
+        if outcome is None or outcome.output_size > _SOON_READ:
+            return None
+        return self._read(outcome)
+
+    def lasts(self) -> None:
+        if isinstance(self._running, Watchable):
+            self._running.lasts()
+
+    def _read(self, outcome: Outcome) -> Outcome:
         if outcome.launch_errno == _NO_FILE and self._use.install:
             said = f"{outcome.launch_error}; to install it: {self._use.install}"
             return msgspec.structs.replace(outcome, launch_error=said)
