@@ -3,14 +3,16 @@
 It speaks as much of the APIs of Anthropic (messages), OpenAI (responses, chat completions) and Gemini as the coding agents
 of the tests need, always as streams. A prompt with `[[run: COMMAND]]` has the model call the shell tool that it is offered,
 once; then, and to any other prompt, it answers `Done.`. Below `/STATUS/…` (`/429/v1/messages`) that is all that it answers.
+With a script it takes the steps that this has for the prompt, a tool call each, and then answers `Done.`.
 """
 
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 INPUT, OUTPUT = 1000, 30
@@ -22,12 +24,28 @@ _RUN = re.compile(r"\[\[run: (.*?)\]\]")
 
 Json = dict[str, Any]
 Event = tuple[str | None, Json]
+Step = tuple[str, dict[str, str]]
+"""A tool to call, with its arguments: texts, in which `{folder}` is the one that the agent says it works in."""
+
+Script = Mapping[str, Sequence[Step]]
+"""What to do, by a part of the prompt that tells it from the others."""
+
+_NUMBERS = count(1)
+"""A program takes a call with the number of an earlier one for the same, and asks for ever."""
+
+_FOLDER = re.compile(r"[Ww]orking directory: (\S+?)\\n")
+
+
+class _Server(ThreadingHTTPServer):
+    def __init__(self, script: Script) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script = script
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def serving(script: Script | None = None) -> Iterator[str]:
     """The address of a server."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(script or {})
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -62,7 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, stream.encode(), "text/event-stream")
 
     def _events(self, body: Json) -> list[Event]:
-        call = _call(body)
+        assert isinstance(self.server, _Server)
+        call = _scripted(body, self.server.script) or _call(body)
         if "/messages" in self.path:
             return _messages(call)
         if "/responses" in self.path:
@@ -77,6 +96,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _scripted(body: Json, script: Script) -> tuple[str, Json] | None:
+    """The next step for a prompt that the script knows; what is said about the prompt without tools is none."""
+    said, whole = json.dumps(body.get("messages") or ""), json.dumps(body)
+    steps = next((steps for part, steps in script.items() if json.dumps(part)[1:-1] in said), ())
+    taken, found = said.count('"tool_result"'), _FOLDER.search(whole)
+    if taken >= len(steps) or found is None or not body.get("tools"):
+        return None
+    name, arguments = steps[taken]
+    return name, {key: text.replace("{folder}", found[1]) for key, text in arguments.items()}
 
 
 def _call(body: Json) -> tuple[str, Json] | None:
@@ -133,7 +163,7 @@ def _text_block() -> tuple[Json, Json]:
 
 
 def _tool_block(name: str, arguments: Json) -> tuple[Json, Json]:
-    block = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
+    block = {"type": "tool_use", "id": f"toolu_{next(_NUMBERS)}", "name": name, "input": {}}
     return block, {"type": "input_json_delta", "partial_json": json.dumps(arguments)}
 
 
