@@ -9,7 +9,7 @@ newline='
 
 usage() {
     cat <<'END'
-usage: ./install.sh [--prefix DIR] [--python PROGRAM] [--demo]
+usage: ./install.sh [--prefix DIR] [--python PROGRAM] [--with llm] [--demo]
        ./install.sh --uninstall [--prefix DIR]
        ./install.sh --develop DIR [--python PROGRAM]
 
@@ -18,6 +18,7 @@ Installs git-pliny from this checkout, or brings an earlier installation up to d
   --prefix DIR      where to: DIR/bin, DIR/lib/git-pliny, DIR/share
                     (default: /usr/local for root, ~/.local for others)
   --python PROGRAM  the Python to use, 3.11 or newer (default: python3, or the newest found)
+  --with llm        also what agents need that ask a model by themselves (model: openai/gpt-5)
   --demo            then run the plan of this repository, pliny.yaml, with what was installed
   --uninstall       remove what an installation put there
   --develop DIR     for work on git-pliny itself: a virtual environment DIR with this checkout
@@ -227,7 +228,7 @@ install_all() {
     # A copy, since building writes into its folder, and a leftover build/ there would be installed along.
     mkdir "$scratch/source"
     (cd "$source" && cp -R pyproject.toml README.md LICENSE git_pliny man "$scratch/source")
-    pip_install --upgrade "$scratch/source"
+    pip_install --upgrade "$scratch/source${extra:+[$extra]}"
     link_all
     drop_dead_links
     report
@@ -265,14 +266,17 @@ develop() {
 }
 
 main() {
-    mode=install_all prefix="" python="" demo=""
+    mode=install_all prefix="" python="" demo="" extra=""
     while [ $# -gt 0 ]; do
         case $1 in
-            --prefix | --python | --develop) [ $# -gt 1 ] || { usage >&2; exit 2; } ;;
+            --prefix | --python | --develop | --with) [ $# -gt 1 ] || { usage >&2; exit 2; } ;;
         esac
         case $1 in
             --prefix) prefix=$2; shift ;;
             --python) python=$2; shift ;;
+            --with)
+                [ "$2" = llm ] || fail "'$2' is nothing to install along" "./install.sh --with llm"
+                extra=$2; shift ;;
             --develop) mode=develop venv=$2; shift ;;
             --uninstall) mode=uninstall ;;
             --demo) demo=yes ;;

@@ -2,15 +2,22 @@
 
 It speaks as much of the APIs of Anthropic (messages), OpenAI (responses, chat completions) and Gemini as the coding agents
 of the tests need, always as streams. A prompt with `[[run: COMMAND]]` has the model call the shell tool that it is offered,
-once; then, and to any other prompt, it answers `Done.`. Below `/STATUS/…` (`/429/v1/messages`) that is all that it answers.
-With a script it takes the steps that this has for the prompt, a tool call each, and then answers `Done.`.
+once; with `[[say: TEXT]]` it answers TEXT, and to any other prompt `Done.`. Below `/STATUS/…` (`/429/v1/messages`) that is all
+that it answers, with the key that it was given, as some servers do. Below `/drop/…`, `/garbage/…`, `/empty/…`, `/cut/…`,
+`/short/…` (cut, and yet closed in order), `/long/…` (cut at its limit), `/hang/…` and `/stall/…` (amid the text) it goes wrong
+in these ways; `/429x2/KEY/…` does so for the first two requests of the KEY. With a script it takes the steps that this has for
+the prompt, a tool call each.
 """
 
 import json
 import re
+import select
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
@@ -21,6 +28,10 @@ INPUT, OUTPUT = 1000, 30
 ANSWER = "Done."
 _SHELLS = ("Bash", "bash", "exec_command", "shell_command", "shell", "run_shell_command")
 _RUN = re.compile(r"\[\[run: (.*?)\]\]")
+_SAY = re.compile(r"\[\[say: (.*?)\]\]")
+_FAULT = re.compile(r"/(\d{3}|drop|garbage|empty|cut|short|long|hang|stall)(?:x(\d)/(\w+))?/")
+RETRY_AFTER = 1
+"""Seconds, of each 429."""
 
 Json = dict[str, Any]
 Event = tuple[str | None, Json]
@@ -36,19 +47,40 @@ _NUMBERS = count(1)
 _FOLDER = re.compile(r"[Ww]orking directory: (\S+?)\\n")
 
 
-class _Server(ThreadingHTTPServer):
-    def __init__(self, script: Script) -> None:
+class Server(ThreadingHTTPServer):
+    """Keeps what it was asked, and how often a client went away while it waited."""
+
+    request_queue_size = 64
+    delay_s = 0.0
+
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.script = script
+        self.asked: list[tuple[str, Json]] = []
+        self.faults: Counter[str] = Counter()
+        self.left = 0
+        self.script: Script = {}
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
 
 
 @contextmanager
 def serving(script: Script | None = None) -> Iterator[str]:
     """The address of a server."""
-    server = _Server(script or {})
+    with running() as server:
+        server.script = script or {}
+        yield server.address
+
+
+@contextmanager
+def running(*, delay_s: float = 0.0) -> Iterator[Server]:
+    """A server, which answers after the delay."""
+    server = Server()
+    server.delay_s = delay_s
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield server
     finally:
         server.shutdown()
         server.server_close()
@@ -68,34 +100,89 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
-        fault = re.match(r"/(\d{3})/", self.path)
-        if fault:
-            self._send(
-                int(fault[1]), json.dumps({"error": {"code": int(fault[1]), "message": f"fault {fault[1]}"}}).encode()
-            )
+        assert isinstance(self.server, Server)
+        self.server.asked.append((self.path, body))
+        time.sleep(self.server.delay_s)
+        fault = self._fault(self.server.faults)
+        if fault.isdigit():
+            key = self.headers.get("authorization") or self.headers.get("x-api-key") or ""
+            error = {"code": int(fault), "message": f"fault {fault}, with {key} for {self.path}"}
+            self._send(int(fault), json.dumps({"error": error}).encode())
             return
-        stream = "".join(
-            (f"event: {name}\n" if name else "") + f"data: {json.dumps(data)}\n\n" for name, data in self._events(body)
-        )
-        self._send(200, stream.encode(), "text/event-stream")
+        if fault:
+            self._go_wrong(fault, body)
+            return
+        self._send(200, _stream(self._events(body)), "text/event-stream")
 
-    def _events(self, body: Json) -> list[Event]:
-        assert isinstance(self.server, _Server)
+    def _fault(self, met: Counter[str]) -> str:
+        found = _FAULT.match(self.path)
+        if found is None:
+            return ""
+        if found[2]:
+            met[found[0]] += 1
+            return found[1] if met[found[0]] <= int(found[2]) else ""
+        return found[1]
+
+    def _go_wrong(self, fault: str, body: Json) -> None:
+        self.close_connection = True
+        if fault == "drop":
+            return
+        if fault == "garbage":
+            self._send(200, b"<html><body>Welcome to the hotel</body></html>", "text/html")
+            return
+        if fault == "hang":
+            self._wait_until_left()
+            return
+        events = self._events(
+            body, text="" if fault == "empty" else ANSWER, end="length" if fault == "long" else "stop"
+        )
+        if fault in {"cut", "short", "stall"}:
+            events = [(name, event) for name, event in events if "Done" in json.dumps(event) or name == "message_start"]
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        if fault == "cut":
+            self.send_header("content-length", "100000")
+        self.end_headers()
+        self.wfile.write(_stream(events))
+        if fault == "stall":
+            self._wait_until_left()
+
+    def _wait_until_left(self) -> None:
+        assert isinstance(self.server, Server)
+        select.select([self.connection], [], [], 60)
+        self.server.left += 1
+
+    def _events(self, body: Json, *, text: str | None = None, end: str = "stop") -> list[Event]:
+        assert isinstance(self.server, Server)
         call = _scripted(body, self.server.script) or _call(body)
+        said = _said(body) if text is None else text
         if "/messages" in self.path:
-            return _messages(call)
+            return _messages(call, said, end)
         if "/responses" in self.path:
             return _responses(call)
         if "GenerateContent" in self.path:
             return _gemini(call)
-        return _chat(call)
+        return _chat(call, said, end)
 
     def _send(self, status: int, data: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(data)))
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.send_header("retry-after", str(RETRY_AFTER))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _stream(events: list[Event]) -> bytes:
+    lines = ((f"event: {name}\n" if name else "") + f"data: {json.dumps(data)}\n\n" for name, data in events)
+    return "".join(lines).encode()
+
+
+def _said(body: Json) -> str:
+    asked = _SAY.search(json.dumps(body.get("messages") or ""))
+    return json.loads(f'"{asked[1]}"') if asked else ANSWER
 
 
 def _scripted(body: Json, script: Script) -> tuple[str, Json] | None:
@@ -135,7 +222,7 @@ def _tools(body: Json) -> Iterator[tuple[str, Json]]:
             yield each["name"], each.get("parametersJsonSchema") or each.get("parameters") or {}
 
 
-def _messages(call: tuple[str, Json] | None) -> list[Event]:
+def _messages(call: tuple[str, Json] | None, text: str, end: str) -> list[Event]:
     usage = {"input_tokens": INPUT, "output_tokens": OUTPUT}
     head: Json = {
         "id": "msg_1",
@@ -145,8 +232,9 @@ def _messages(call: tuple[str, Json] | None) -> list[Event]:
         "content": [],
         "stop_reason": None,
     }
-    block, delta = _text_block() if call is None else _tool_block(*call)
-    reason = {"stop_reason": "end_turn" if call is None else "tool_use", "stop_sequence": None}
+    block, delta = _text_block(text) if call is None else _tool_block(*call)
+    ended = "end_turn" if end == "stop" else "max_tokens"
+    reason = {"stop_reason": ended if call is None else "tool_use", "stop_sequence": None}
     events: list[Json] = [
         {"type": "message_start", "message": {**head, "usage": usage}},
         {"type": "content_block_start", "index": 0, "content_block": block},
@@ -158,8 +246,8 @@ def _messages(call: tuple[str, Json] | None) -> list[Event]:
     return [(event["type"], event) for event in events]
 
 
-def _text_block() -> tuple[Json, Json]:
-    return {"type": "text", "text": ""}, {"type": "text_delta", "text": ANSWER}
+def _text_block(text: str) -> tuple[Json, Json]:
+    return {"type": "text", "text": ""}, {"type": "text_delta", "text": text}
 
 
 def _tool_block(name: str, arguments: Json) -> tuple[Json, Json]:
@@ -192,15 +280,15 @@ def _responses(call: tuple[str, Json] | None) -> list[Event]:
     return [(event["type"], event) for event in events]
 
 
-def _chat(call: tuple[str, Json] | None) -> list[Event]:
-    delta: Json = {"role": "assistant", "content": ANSWER}
+def _chat(call: tuple[str, Json] | None, text: str, end: str) -> list[Event]:
+    delta: Json = {"role": "assistant", "content": text}
     if call is not None:
         function = {"name": call[0], "arguments": json.dumps(call[1])}
         delta = {
             "role": "assistant",
             "tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}],
         }
-    end = "stop" if call is None else "tool_calls"
+    end = end if call is None else "tool_calls"
     usage = {"prompt_tokens": INPUT, "completion_tokens": OUTPUT, "total_tokens": INPUT + OUTPUT}
     base = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     return [

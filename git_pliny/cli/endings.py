@@ -162,7 +162,7 @@ def _rows(
     rows = []
     for name in agents:
         agent = order.plan.agents[name]
-        command = agent.run if isinstance(agent.run, str) else " ".join(agent.run)
+        command = agent.command
         shown = order.masking.mask_text(" ".join(command.split()))[:_WIDTH]
         rows.append((phase, name, _action(order, name, state, changed), list(agent.needs), shown))
     return rows

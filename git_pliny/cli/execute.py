@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from git_pliny.cli import budgets, messages, values
+from git_pliny.cli.asked_models import check_models
 from git_pliny.cli.choosing import OUTER, choose_session
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.endings import finish, show_plan
@@ -181,6 +182,7 @@ def execute_command(
     if dry_run:
         show_plan(order, state, changed=_changed(bench, order, state), as_json=as_json)
         return
+    check_models(order, state.completed if state else ())
     workers = Workers(order.settings.execution.jobs)
     with interrupting(workers):
         ending, final = _execute(

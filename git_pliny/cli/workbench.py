@@ -1,7 +1,7 @@
 """What every command that writes works with: the repository, the settings in force, the masking, the clock."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from git_pliny.config import Resolved, resolve
 from git_pliny.errors import PlanError
 from git_pliny.git.repository import Repository, discover
 from git_pliny.masking import Masker
-from git_pliny.model.plan import Plan
+from git_pliny.model.plan import Agent, Plan
 from git_pliny.model.settings import Settings
 from git_pliny.plans.loading import read_sections
 from git_pliny.store.artifacts import Bounds
@@ -36,15 +36,23 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
 
     def for_plan(self, here: Invocation, plan: Plan) -> Self:
         """The same, with the secrets masked that the plan itself hands to its agents as variables."""
-        given = {tuple(sorted(agent.env.items())): agent.env for agent in plan.agents.values() if agent.env}
+        agents = (*plan.agents.values(), *plan.resolvers.values())
+        given = list({tuple(sorted(agent.env.items())): agent.env for agent in agents if agent.env}.values())
+        given += [{"API_KEY": key} for key in _named_keys(here.environ, agents)]
         if not given:
             return self
-        return msgspec.structs.replace(self, masker=Masker(here.environ, self.settings.masking, given=given.values()))
+        return msgspec.structs.replace(self, masker=Masker(here.environ, self.settings.masking, given=given))
 
     @staticmethod
     def clock() -> int:
         """Microseconds since the epoch."""
         return time.time_ns() // 1000
+
+
+def _named_keys(environ: Mapping[str, str], agents: Iterable[Agent]) -> set[str]:
+    """What stands in the variables that agents name as the one with their key, whatever those are called."""
+    named = ((agent.env, agent.model.api_key_env) for agent in agents if agent.model and agent.model.api_key_env)
+    return {key for env, name in named if (key := env.get(name, environ.get(name, "")))}
 
 
 def open_workbench(

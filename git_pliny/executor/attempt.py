@@ -58,6 +58,7 @@ def conclude(
         launch_errno=outcome.launch_errno,
         launch_error=outcome.launch_error,
         refusal=outcome.refusal,
+        exception=outcome.exception,
         http_status=outcome.http_status,
         retry_after_s=outcome.retry_after_s,
         missing_deliverables=outcome.missing_deliverables,
@@ -70,8 +71,8 @@ def conclude(
 def error_data(conclusion: Conclusion, failure: Failure, masking: MaskText) -> dict[str, Any]:
     """The `data` of an `error` entry."""
     record = msgspec.to_builtins(_error(failure, masking))
-    spent = {"spent": msgspec.to_builtins(conclusion.spent)} if conclusion.spent else {}
     outcome = conclusion.outcome
+    spent = ({"spent": msgspec.to_builtins(conclusion.spent)} | _priced(outcome)) if conclusion.spent else {}
     signal = {"signal": outcome.signal} if outcome.signal is not None else {}
     return {**record, "exit_code": outcome.exit_code, **signal, "duration_s": _seconds(outcome), **spent}
 
@@ -79,7 +80,15 @@ def error_data(conclusion: Conclusion, failure: Failure, masking: MaskText) -> d
 def spent_data(outcome: Outcome) -> dict[str, Any] | None:
     """The `data` of a `spend` entry; None where the attempt told nothing."""
     spent = Conclusion(outcome=outcome, failure=None).spent
-    return {"spent": msgspec.to_builtins(spent), "duration_s": _seconds(outcome)} if spent else None
+    if spent is None:
+        return None
+    return {"spent": msgspec.to_builtins(spent), "duration_s": _seconds(outcome), **_priced(outcome)}
+
+
+def _priced(outcome: Outcome) -> dict[str, Any]:
+    """Whose prices the cost is from, where the agent did not tell it."""
+    source = outcome.result.cost_from if outcome.result else None
+    return {"cost_from": source} if source else {}
 
 
 def end_data(
@@ -124,7 +133,7 @@ def end_data(
     said["summary"] = _summary(outcome.result, masking)
     if outcome.signal is not None:
         said["signal"] = outcome.signal
-    return record | {key: value for key, value in said.items() if value is not None}
+    return record | {key: value for key, value in said.items() if value is not None} | _priced(outcome)
 
 
 def _together(one: Spent | None, two: Spent | None) -> Spent:

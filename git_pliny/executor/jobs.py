@@ -12,9 +12,11 @@ from git_pliny.executor.job import Job
 from git_pliny.executor.merging import Merging
 from git_pliny.executor.options import Order
 from git_pliny.executor.prompting import make_prompt
+from git_pliny.executor.records import request_data
 from git_pliny.executor.resolving import Resolution
 from git_pliny.executor.waiting import refusal
 from git_pliny.model.duration import parse_duration
+from git_pliny.model.endpoint import DEFAULT_TIMEOUT_S
 from git_pliny.model.events import EventType
 from git_pliny.model.plan import Agent, Phase
 from git_pliny.model.settings import Isolation
@@ -46,8 +48,7 @@ def make_job(
         desk.commit()  # it may speak of what ended just now
     known = desk.run.state.agents.get(name)
     number = (known.attempts if known else 0) + 1
-    command = agent.run if isinstance(agent.run, str) else " ".join(agent.run)
-    data = {"command": desk.order.masking.mask_text(command)[:_COMMAND]}
+    data = {"command": desk.order.masking.mask_text(agent.command)[:_COMMAND]}
     if merging is not None:
         merging.began(name)
         data["isolation"] = Isolation.WORKTREE.value
@@ -61,6 +62,9 @@ def make_job(
         invalid = Outcome(refusal=error.message)
         return Job(_attempt(desk, phase, agent, number), runner_for(agent), None, refusal=invalid)
     attempt = _attempt(desk, phase, agent, number, context=_task(desk.order) + context, prompt=prompt)
+    if agent.model is not None:
+        asked = request_data(agent.model, {**desk.order.environ, **agent.env})
+        desk.note(EventType.LLM_REQUEST, agent=name, phase=phase.name, attempt=number, data=asked)
     if time_left_s is not None and (attempt.timeout_s is None or time_left_s <= attempt.timeout_s):
         attempt = msgspec.structs.replace(attempt, timeout_s=time_left_s, is_budget=True)
     if refused := refusal(desk, agent.provider):
@@ -85,7 +89,7 @@ def _attempt(
     desk: Desk, phase: Phase, agent: Agent, number: int, *, context: str = "", prompt: str | None = None
 ) -> Attempt:
     settings, run = desk.order.settings.execution, desk.run
-    usual = agent.use.timeout_s if agent.use else None
+    usual = agent.use.timeout_s if agent.use else DEFAULT_TIMEOUT_S if agent.model else None
     limit = parse_duration(settings.timeout) if settings.timeout is not None else usual
     return Attempt(
         session=run.session,

@@ -132,7 +132,7 @@ class PhaseLoop:
         jobs: list[Job] = []
         while len(jobs) < free:
             is_ahead = len(self._jobs) + len(jobs) >= slots
-            if (name := self._queue.take(now, alone=is_ahead)) is None:
+            if (name := self._queue.take(now, ahead=is_ahead)) is None:
                 break
             if self._budgets.is_limited and (over := self._budgets.over(name)):
                 self._hold(name, over)
@@ -181,6 +181,7 @@ class PhaseLoop:
         del self._jobs[name]
         if report.outcome is None:
             raise report.error or RuntimeError(f"the worker of {name} reported nothing")
+        self._records.reply(report.job, report.outcome)
         if report.outcome.cancelled:
             self._records.cut_off(report.job, report.outcome)
             self._keep_version(report.job, f"interrupted-{name}", CheckpointKind.INTERRUPTED)

@@ -31,26 +31,19 @@ class Queue:
         """Have an agent that was given out start again then."""
         heappush(self._delayed, (until, name))
 
-    def take(self, now: float, *, alone: bool = False) -> str | None:
+    def take(self, now: float, *, ahead: bool = False) -> str | None:
         """An agent that may start now, which its provider is taken to be asked by; None where there is none.
 
-        `alone`: one without a provider, which may be handed over before there is a slot for it.
+        `ahead`: one that is handed over before there is a slot for it, so that its provider should have room: one that
+        was full of late may be again by then.
         """
         while self._delayed and self._delayed[0][0] <= now:
-            name = heappop(self._delayed)[1]
-            if not self._provider_of(name):
-                return name
-            self._keep(name)
-        if not alone and (found := self._take_kept(now)) is not None:
-            return found
+            self._keep(heappop(self._delayed)[1])
+        if (kept := self._take_kept(now, ahead=ahead)) is not None:
+            return kept
         while (found := self._schedule.take()) is not None:
-            provider = self._provider_of(found)
-            if not provider:
-                return found
             self._keep(found)
-            if alone:
-                return None
-            if (kept := self._take_kept(now)) is not None:
+            if (kept := self._take_kept(now, ahead=ahead)) is not None:
                 return kept
         return None
 
@@ -79,9 +72,9 @@ class Queue:
     def _keep(self, name: str) -> None:
         self._kept.setdefault(self._provider_of(name), deque()).append(name)
 
-    def _take_kept(self, now: float) -> str | None:
+    def _take_kept(self, now: float, *, ahead: bool) -> str | None:
         for provider, names in self._kept.items():
-            if self._holds.is_open(provider, now):
+            if self._holds.opens_at(provider) is None if ahead else self._holds.is_open(provider, now):
                 name = names.popleft()
                 del self._kept[provider]
                 if names:

@@ -1,14 +1,20 @@
 """How attempts of one phase are told to the trail: their ends, their errors, and what they spent."""
 
+from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from git_pliny.executor.attempt import Conclusion, end_data, error_data, spent_data
 from git_pliny.executor.desk import Desk
 from git_pliny.executor.job import Job
+from git_pliny.model.endpoint import ModelCall
 from git_pliny.model.events import EventType
 from git_pliny.model.failure import Failure
 from git_pliny.model.payloads import Spent
 from git_pliny.runners.base import Outcome
+
+_WORDS = 200
 
 
 class Records:
@@ -29,6 +35,13 @@ class Records:
             ended_at=self._desk.run.now(),
             before=Spent(tokens=state.tokens, cost_usd=state.cost_usd),
         )
+
+    def reply(self, job: Job, outcome: Outcome) -> None:
+        """What came back, where the attempt was a request to a model."""
+        if outcome.reply is not None:
+            mask, data = self._desk.order.masking.mask_text, msgspec.to_builtins(outcome.reply)
+            told = {key: mask(value)[:_WORDS] if isinstance(value, str) else value for key, value in data.items()}
+            self._note(EventType.LLM_RESPONSE, job, told | (spent_data(outcome) or {}))
 
     def end(self, job: Job, data: dict[str, Any]) -> None:
         """The agent has ended with this attempt."""
@@ -51,3 +64,10 @@ class Records:
     def _note(self, kind: EventType, job: Job, data: dict[str, Any]) -> None:
         attempt = job.attempt
         self._desk.note(kind, agent=attempt.agent.name, phase=attempt.phase, attempt=attempt.number, data=data)
+
+
+def request_data(call: ModelCall, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The `data` of an `llm_request` entry: which model is asked, and where. The prompt has an entry of its own."""
+    said = {"max_tokens": call.max_tokens, "temperature": call.temperature}
+    asked = {"model": call.full_name, "server": call.endpoint(variables).server}
+    return asked | {key: value for key, value in said.items() if value is not None}

@@ -92,6 +92,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str | None = None
     """Why there was no attempt at all: its prompt or its context could not be made."""
     exception: str | None = None
+    """The name of what was raised; with `timed_out`, what the attempt was in the midst of."""
     http_status: int | None = None
     retry_after_s: float | None = None
     missing_deliverables: tuple[str, ...] = ()
@@ -158,7 +159,9 @@ def _by_fact(evidence: Evidence) -> Failure | None:
         why = f"needs not met: {_list(evidence.unmet_needs)}"
         return _failure(evidence, DEPENDENCY, why, why)
     if evidence.timed_out:
-        return _failure(evidence, TIMEOUT, "time limit of the agent", "the agent did not end within its time limit")
+        kind = meaning_of_name(evidence.exception) if evidence.exception else None
+        why = "time limit of the agent"
+        return _failure(evidence, kind or TIMEOUT, why, "the agent did not end within its time limit")
     if evidence.refusal is not None:
         return _failure(evidence, SETTING, "not started", evidence.refusal)
     if evidence.launch_errno is None and evidence.launch_error is None:

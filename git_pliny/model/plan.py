@@ -5,17 +5,23 @@ from hashlib import sha256
 
 import msgspec
 
+from git_pliny.model.endpoint import ModelCall
 from git_pliny.model.preset import Use
 from git_pliny.model.settings import Budget, Category, Isolation, RetryStrategy
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One unit of work. `run` is a line for the shell, or an argument vector that is executed as it is."""
+    """One unit of work. `run` is a line for the shell, or an argument vector that is executed as it is.
+
+    Of an agent that asks a model it is empty.
+    """
 
     name: str
     run: str | tuple[str, ...]
     use: Use | None = None
     """The preset of a coding agent that `run` comes from."""
+    model: ModelCall | None = None
+    """The model that is asked, where nothing is run."""
     needs: tuple[str, ...] = ()
     timeout_s: float | None = None
     deliverables: tuple[str, ...] = ()
@@ -43,6 +49,13 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str = ""
     source: str = ""
     """Where the definition stands, for people: `pliny.yaml:12`, `.pliny/agents/review.md`; no part of its identity."""
+
+    @property
+    def command(self) -> str:
+        """What it executes, or asks, for people."""
+        if self.model is not None:
+            return f"model {self.model.full_name}"
+        return self.run if isinstance(self.run, str) else " ".join(self.run)
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides what the agent does; equal for equal definitions."""

@@ -83,11 +83,13 @@ class Assembly:
     def resolve(self, name: str, place: Place) -> Definition:
         """The definition of the agent that `place` names: the file's own, else (or completed by) a discovered one."""
         own = self._definitions.get(name)
-        if own is not None and own.says_what and (own.entry.use is None or own.entry.prompt is not None):
+        if own is not None and own.says_what and (own.entry.run is not None or own.entry.prompt is not None):
             return own
         found = self._discovery.find(name)
         if own is not None and own.says_what:
-            return own.over(found.definition) if found and found.definition and not found.definition.says_what else own
+            theirs = found.definition if found else None
+            is_more = theirs is not None and (not theirs.says_what or (own.asks_model and theirs.entry.run is None))
+            return own.over(theirs) if theirs is not None and is_more else own
         if found is not None and found.error is not None:
             raise place.error(f"agent {quoted(name)} can't be run: {found.error.message}", hint=found.error.hint)
         if found is None or found.definition is None:
@@ -114,8 +116,11 @@ class Assembly:
     def _nobody_defines(self, name: str, place: Place, own: Definition | None) -> PlanError:
         hint = f"write `agents: {{{name}: {{run: …}}}}` in {self._document.name}, or a program {PROJECT_AGENTS}/{name}"
         if own is not None and own.entry.model is not None:
-            words = "`model` goes with `use`, a coding agent; this version calls no models by itself"
-            return place_of(own.node, "model").error(words, hint="git pliny agents list")
+            model = quoted(own.entry.model)
+            return place_of(own.node, "model").error(
+                f"{model} goes with `use`, a coding agent; asked by itself, it names its provider: `provider/name`",
+                hint="git pliny agents list",
+            )
         if own is not None:
             return own.place.error(
                 f"agent {quoted(name)} has no `run` or `use` and no file in {PROJECT_AGENTS}", hint=hint
@@ -277,6 +282,11 @@ class Assembly:
 
     def _whole(self, definition: Definition) -> Agent:
         agent = definition.agent(self._root, self._presets)
+        if agent.model is not None and not (agent.prompt or "").strip():
+            raise place_of(definition.node, "model").error(
+                f"agent {quoted(agent.name)} asks {quoted(agent.model.full_name)} and has no prompt",
+                hint="give it `prompt:`, a text or a file",
+            )
         if agent.use is not None and not agent.prompt:
             raise place_of(definition.node, "use").error(
                 f"agent {quoted(agent.name)} uses {quoted(agent.use.preset)} and has no prompt",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
 from git_pliny.errors import ConfigError
 from git_pliny.model.duration import parse_duration
@@ -37,6 +38,21 @@ def variable(text: str) -> str | None:
     return None if _VARIABLE.fullmatch(text) else "the name of an environment variable"
 
 
+def url(text: str) -> str | None:
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    is_clean = text.isprintable() and " " not in text and not parts_beyond(text)
+    return None if is_address and is_clean else "an address like `http://localhost:8000/v1`"
+
+
+def parts_beyond(text: str) -> bool:
+    """Whether an address goes on with a query or a fragment, below which nothing can be asked."""
+    return "?" in text or "#" in text
+
+
 def duration(text: str) -> str | None:
     try:
         parse_duration(text)
@@ -67,6 +83,7 @@ CHECKS: Mapping[str, Callable[[str], str | None]] = {
     "on-conflict": on_conflict,
     "variable": variable,
     "file-name": file_name,
+    "url": url,
     "duration": duration,
     "timeout": timeout,
     "regex": regex,

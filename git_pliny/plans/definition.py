@@ -7,6 +7,7 @@ import msgspec
 
 from git_pliny.errors import ConfigError
 from git_pliny.model.duration import parse_duration
+from git_pliny.model.endpoint import split_model
 from git_pliny.model.plan import Agent
 from git_pliny.model.prompt import looks_like_template
 from git_pliny.plans.files import read_text
@@ -65,10 +66,16 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def says_what(self) -> bool:
         """Whether it says what is executed."""
-        return self.entry.run is not None or self.entry.use is not None
+        return self.entry.run is not None or self.entry.use is not None or self.asks_model
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether it names a model that is asked by itself: one with its provider, and nothing to run."""
+        entry = self.entry
+        return entry.run is None and entry.use is None and bool(entry.model and split_model(entry.model))
 
     def agent(self, root: Path, presets: Presets) -> Agent:
-        """The agent that a definition with `run` or `use` makes; its prompt's file, where it has one, is read."""
+        """The agent that this makes, where it says what is executed; its prompt's file, if any, is read."""
         entry = self.entry
         call = called(self.name, entry, self.node, presets)
         prompt, is_template = self._prompt(root)
@@ -76,6 +83,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             name=self.name,
             run=call.run,
             use=call.use,
+            model=call.model,
             needs=tuple(self.needs),
             timeout_s=None if entry.timeout is None else parse_duration(entry.timeout),
             deliverables=several(entry.deliverables),

@@ -187,7 +187,9 @@ def _markdown(path: Path, source: str, origin: int) -> DiscoveredAgent:
 def _markdown_problem(definition: Definition) -> ConfigError | None:
     place = definition.node.place
     if not definition.says_what:
-        return place.error("the front matter has neither `run`, a command, nor `use`, a coding agent")
+        return place.error(
+            "the front matter has neither `run`, a command, nor `use`, a coding agent, nor `model: provider/name`"
+        )
     wanted = checks.name(definition.name)
     return place.error(f"{quoted(definition.name)} is not {wanted}") if wanted else None
 

@@ -28,6 +28,7 @@ PathInside = Annotated[
     str, msgspec.Meta(min_length=1, description="a path below the repository root", extra={"check": "path-inside"})
 ]
 Variable = Annotated[str, msgspec.Meta(description="the name of an environment variable", extra={"check": "variable"})]
+Url = Annotated[str, msgspec.Meta(description="an address like `http://localhost:8000/v1`", extra={"check": "url"})]
 Words = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 FileName = Annotated[
@@ -37,7 +38,10 @@ FileName = Annotated[
 
 
 class AgentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One unit of work. `run` is a line for the shell, or a list that is executed as it is; `use` a coding agent."""
+    """One unit of work. `run` is a line for the shell, or a list that is executed as it is; `use` a coding agent.
+
+    With neither, `model` is asked by itself: `provider/name`.
+    """
 
     later: ClassVar[dict[str, str]] = {}
 
@@ -46,6 +50,10 @@ class AgentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     model: Text | None = None
     args: Text | tuple[str, ...] | None = None
     allow: Text | tuple[Text, ...] | None = None
+    base_url: Url | None = None
+    api_key_env: Variable | None = None
+    max_tokens: Annotated[int, msgspec.Meta(ge=1, le=10**9)] | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     needs: Name | tuple[Name, ...] | None = None
     prerequisites: Name | tuple[Name, ...] | None = None
     timeout: Timeout | None = None

@@ -1,16 +1,20 @@
-"""What a definition says to execute: a command of its own, or that of the coding agent that it uses."""
+"""What a definition says to execute: a command of its own, that of the coding agent that it uses, or a model to ask."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
+from git_pliny.model.endpoint import PROVIDERS, ModelCall, split_model
 from git_pliny.model.preset import Preset, Use
 from git_pliny.model.provider import address_in, provider_of
 from git_pliny.plans.nodes import Mapping, place_of
-from git_pliny.plans.positions import quoted
+from git_pliny.plans.positions import listed, quoted, suggestion
 from git_pliny.plans.preset_files import Presets
 from git_pliny.plans.schema import AgentEntry
+
+ONLY_ASKED = ("base_url", "api_key_env", "max_tokens", "temperature")
+"""What says something only where a model is asked by itself."""
 
 
 class Call(NamedTuple):
@@ -19,6 +23,7 @@ class Call(NamedTuple):
     run: str | tuple[str, ...]
     env: dict[str, str]
     use: Use | None = None
+    model: ModelCall | None = None
     provider: str = ""
 
 
@@ -29,9 +34,14 @@ def several(given: str | Iterable[str] | None) -> tuple[str, ...]:
 
 def called(name: str, entry: AgentEntry, node: Mapping, presets: Presets) -> Call:
     """What the agent `name` executes; PlanError at the place of what is wrong with it."""
+    if entry.run is None and entry.use is None:
+        asked = _of_model(name, entry, node)
+        server = asked.base_url or address_in(entry.env or {})
+        provider = provider_of(asked.provider, model=None, address=server)
+        return Call((), entry.env or {}, model=asked, provider=provider)
     if entry.run is None:
         return _of_preset(entry, node, presets)
-    for key in ("use", "model", "args", "allow"):
+    for key in ("use", "model", "args", "allow", *ONLY_ASKED):
         if getattr(entry, key) is not None:
             raise place_of(node, key).error(
                 f"agent {quoted(name)} has `run`, a command, beside which `{key}` says nothing"
@@ -44,13 +54,21 @@ def called(name: str, entry: AgentEntry, node: Mapping, presets: Presets) -> Cal
 def _of_preset(entry: AgentEntry, node: Mapping, presets: Presets) -> Call:
     assert entry.use is not None  # noqa: S101 - only what can be run is resolved
     preset = presets.get(entry.use, place_of(node, "use"))
+    for key in ONLY_ASKED:
+        if getattr(entry, key) is not None:
+            raise place_of(node, key).error(
+                f"`{key}` is for agents that ask a model by themselves; this one uses {quoted(preset.name)}",
+                hint="say it in the program's own words, by `args:` or `env:`",
+            )
     for key, asked, can in (("model", entry.model, preset.model), ("allow", entry.allow, preset.allow)):
         if asked is not None and not can:
             raise place_of(node, key).error(
                 f"preset {quoted(preset.name)} has no argument for `{key}`", hint="say it in its own words, by `args:`"
             )
     run = preset.command(model=entry.model, allow=several(entry.allow), args=several(entry.args))
-    return Call(run, entry.env or {}, _use(preset, () if preset.source else _asked(entry)), _provider(preset, entry))
+    return Call(
+        run, entry.env or {}, _use(preset, () if preset.source else _asked(entry)), provider=_provider(preset, entry)
+    )
 
 
 def _provider(preset: Preset, entry: AgentEntry) -> str:
@@ -58,6 +76,38 @@ def _provider(preset: Preset, entry: AgentEntry) -> str:
     if preset.provider:
         return provider_of(preset.provider, model=None, address=server)
     return provider_of(preset.name, model=entry.model, address=server)
+
+
+def _of_model(name: str, entry: AgentEntry, node: Mapping) -> ModelCall:
+    """The model that an agent asks; `entry` names one."""
+    assert entry.model is not None  # noqa: S101 - only what can be run is resolved
+    place = place_of(node, "model")
+    parts = split_model(entry.model)
+    if parts is None:
+        raise place.error(
+            f"{quoted(entry.model)} names no provider, so that agent {quoted(name)} can't ask it by itself",
+            hint=f"write `model: anthropic/{entry.model}` or the like, or name the coding agent that `use`s it",
+        )
+    if parts[0] not in PROVIDERS:
+        raise place.error(
+            f"there is no provider {quoted(parts[0])}{suggestion(parts[0], PROVIDERS)}",
+            hint=f"known: {listed(PROVIDERS)}; any other by its address: `model: openai/NAME` with `base_url:`",
+        )
+    for key in ("args", "allow"):
+        if getattr(entry, key) is not None:
+            raise place_of(node, key).error(f"agent {quoted(name)} asks a model, beside which `{key}` says nothing")
+    if len(several(entry.deliverables)) > 1:
+        raise place_of(node, "deliverables").error(
+            f"agent {quoted(name)} asks a model, which answers one text; it can't make several deliverables"
+        )
+    return ModelCall(
+        provider=parts[0],
+        name=parts[1],
+        base_url=entry.base_url,
+        api_key_env=entry.api_key_env,
+        max_tokens=entry.max_tokens,
+        temperature=entry.temperature,
+    )
 
 
 def _asked(entry: AgentEntry) -> tuple[str, ...]:

@@ -89,6 +89,18 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     score: float | None = None
     summary: str | None = None
+    cost_from: str | None = None
+    """Whose list of prices the cost is from, where the agent did not tell it itself."""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came back of one request to a model: as which it answered, and why it stopped, in the server's words."""
+
+    model: str | None = None
+    finish: str | None = None
+    http_status: int | None = None
+    first_text_s: float | None = None
+    """How long its first text took."""
 
 
 class Deliverable(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,9 +137,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     output_size: int = 0
     error: str | None = None
     """What its output says went wrong, whatever its exit status: there are programs that exit with 0 all the same."""
+    exception: str | None = None
+    """The name of the kind of error that ended it, where there was one in this process."""
     http_status: int | None = None
     """What the server of a model answered, where that is why it failed."""
     retry_after_s: float | None = None
+    reply: Reply | None = None
+    """Where the attempt was one request to a model: what is known of the answer."""
 
 
 class Running(Protocol):

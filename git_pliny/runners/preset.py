@@ -31,8 +31,7 @@ class PresetRunner:
     def start(self, attempt: Attempt) -> Running:
         use = attempt.agent.use
         assert use is not None  # noqa: S101 - the registry chose by it
-        context = "" if _places_context(attempt) else attempt.context.strip("\n")
-        prompt = "\n\n".join(filter(None, (context, attempt.prompt)))
+        prompt = with_context(attempt)
         try:
             attempt.folder.parent.mkdir(parents=True, exist_ok=True)
             for name, text in use.files.items():
@@ -43,8 +42,13 @@ class PresetRunner:
         return _RunningAgent(attempt, use, self._commands.start(_called(attempt, use, prompt)))
 
 
+def with_context(attempt: Attempt) -> str:
+    """The prompt with the context above it, unless it is a template that says itself where that goes."""
+    context = "" if _places_context(attempt) else attempt.context.strip("\n")
+    return "\n\n".join(filter(None, (context, attempt.prompt)))
+
+
 def _places_context(attempt: Attempt) -> bool:
-    """Whether the prompt is a template that says itself where the context goes."""
     agent = attempt.agent
     return agent.template and agent.prompt is not None and _CONTEXT.search(agent.prompt) is not None
 

@@ -6,9 +6,10 @@ from git_pliny.errors import ConfigError
 from git_pliny.model.plan import Agent
 from git_pliny.runners.base import Runner
 from git_pliny.runners.command import CommandRunner
+from git_pliny.runners.model import ModelRunner
 from git_pliny.runners.preset import PresetRunner
 
-RUNNERS: Mapping[str, Runner] = {"use": PresetRunner(), "run": CommandRunner()}
+RUNNERS: Mapping[str, Runner] = {"model": ModelRunner(), "use": PresetRunner(), "run": CommandRunner()}
 
 
 def runner_for(agent: Agent) -> Runner:

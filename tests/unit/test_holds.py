@@ -142,12 +142,12 @@ def test_a_provider_is_closed_until_the_latest_time_that_was_said() -> None:
     assert holds.closed_s("one", 100.0) is None
 
 
-def test_what_is_handed_over_ahead_has_no_provider() -> None:
-    agents = {"a": "one", "b": ""}
-    queue = Queue(Schedule(list(agents), {}, parallel=True, fail_fast=False), Holds(), lambda name: agents[name])
-    assert queue.take(0.0, alone=True) is None
-    assert queue.take(0.0, alone=True) == "b"
-    assert queue.take(0.0) == "a"
+def test_what_is_handed_over_ahead_asks_no_provider_that_was_full_of_late() -> None:
+    agents, holds = {"a": "one", "b": "", "c": "two"}, Holds()
+    queue = Queue(Schedule(list(agents), {}, parallel=True, fail_fast=False), holds, lambda name: agents[name])
+    holds.hold("one", 0.0, 10.0)
+    assert [queue.take(11.0, ahead=True) for _ in range(3)] == ["b", "c", None]
+    assert queue.take(11.0) == "a"
 
 
 def test_nobody_waits_any_more_once_the_queue_is_dropped() -> None:

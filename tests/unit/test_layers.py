@@ -41,7 +41,12 @@ PURE_FORBIDS = {
 PURE_FORBIDS |= {"threading", "time", "uuid"}
 HOMES = {"dulwich": {"git"}, "jinja2": {"plans"}, "rich": {"cli"}, "typer": {"cli"}}
 """Libraries that only some packages may import."""
-IMPORTS_LATE = {"git_pliny.cli.loading", "git_pliny.plans.prompts"}
+IMPORTS_LATE = {
+    "git_pliny.cli.loading",
+    "git_pliny.plans.prompts",
+    "git_pliny.runners.model",
+    "git_pliny.runners.prices",
+}
 """Where what the command line asks for is imported, and the engine of templates when the first one is met."""
 
 
