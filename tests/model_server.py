@@ -51,6 +51,7 @@ class Server(ThreadingHTTPServer):
     """Keeps what it was asked, and how often a client went away while it waited."""
 
     request_queue_size = 64
+    daemon_threads = True
     delay_s = 0.0
 
     def __init__(self) -> None:
@@ -59,6 +60,9 @@ class Server(ThreadingHTTPServer):
         self.faults: Counter[str] = Counter()
         self.left = 0
         self.script: Script = {}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients go away when they have what they want."""
 
     @property
     def address(self) -> str:

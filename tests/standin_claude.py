@@ -44,7 +44,7 @@ def main() -> None:
     for name, arguments in steps:
         take(name, {key: text.replace("{folder}", str(Path.cwd())) for key, text in arguments.items()})
     told: dict[str, Any] = {"type": "result", "subtype": "success", "is_error": False, "result": ANSWER}
-    print(json.dumps({**told, "total_cost_usd": COST_USD, "modelUsage": {"standin": TOKENS}}))
+    print(json.dumps({**told, "total_cost_usd": COST_USD, "modelUsage": {"claude-standin": TOKENS}}))
 
 
 if __name__ == "__main__":

@@ -148,23 +148,29 @@ def show_plan(order: Order, state: Fold | None, *, changed: frozenset[str] = fro
     """
     rows = [row for phase in order.plan.phases for row in _rows(order, phase.name, phase.agents, state, changed)]
     if as_json:
-        output.data_json([dict(zip(("phase", "agent", "action", "needs", "run"), row, strict=True)) for row in rows])
+        keys = ("phase", "agent", "action", "needs", "run", "source")
+        output.data_json([dict(zip(keys, row, strict=True)) for row in rows])
         return
     agents, phases = render.plural(len(order.plan.agents), "agent"), render.plural(len(order.plan.phases), "phase")
     output.data(f"plan {visible(order.plan.name)}: {agents}, {phases}")
     output.data()
-    output.table(("phase", "agent", "would", "needs", "run"), [[*row[:3], ", ".join(row[3]), row[4]] for row in rows])
+    heading = ["phase", "agent", "would", "needs", "run"]
+    cells = [[*row[:3], ", ".join(row[3]), row[4]] for row in rows]
+    if any(order.plan.agents[row[1]].prompt for row in rows):  # where to look for what they are told
+        heading.append("from")
+        cells = [[*cell, row[5]] for cell, row in zip(cells, rows, strict=True)]
+    output.table(heading, cells)
 
 
 def _rows(
     order: Order, phase: str, agents: tuple[str, ...], state: Fold | None, changed: frozenset[str]
-) -> list[tuple[str, str, str, list[str], str]]:
+) -> list[tuple[str, str, str, list[str], str, str]]:
     rows = []
     for name in agents:
         agent = order.plan.agents[name]
         command = agent.command
         shown = order.masking.mask_text(" ".join(command.split()))[:_WIDTH]
-        rows.append((phase, name, _action(order, name, state, changed), list(agent.needs), shown))
+        rows.append((phase, name, _action(order, name, state, changed), list(agent.needs), shown, agent.source))
     return rows
 
 

@@ -12,6 +12,7 @@ import msgspec
 from git_pliny.cli import budgets, messages, values
 from git_pliny.cli.asked_models import check_models
 from git_pliny.cli.choosing import OUTER, choose_session
+from git_pliny.cli.coder import Use, check_coder, command_of, load_plan
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.endings import finish, show_plan
 from git_pliny.cli.interrupts import interrupting
@@ -21,7 +22,7 @@ from git_pliny.cli.options import Json, SessionOption
 from git_pliny.cli.progress import Several, make_reporter
 from git_pliny.cli.repairs import say_repairs
 from git_pliny.cli.selection import check_needs, check_resolved, select_agents, select_reruns
-from git_pliny.cli.workbench import Workbench, open_workbench, settings_over, user_folder
+from git_pliny.cli.workbench import Workbench, open_workbench
 from git_pliny.errors import UsageError
 from git_pliny.executor.context import AGENTS_MD, check_context
 from git_pliny.executor.coordinator import Coordinator, Ending
@@ -32,8 +33,8 @@ from git_pliny.git.process import without_local_variables
 from git_pliny.git.repository import Repository, discover
 from git_pliny.model.codec import changed_agents, encode_masked
 from git_pliny.model.fold import Fold
-from git_pliny.model.settings import CheckpointWhen, Settings
-from git_pliny.plans.loading import LoadedPlan, load
+from git_pliny.model.settings import CheckpointWhen
+from git_pliny.plans.loading import LoadedPlan
 from git_pliny.store import rollback
 from git_pliny.store.opening import Desired, create, make_current, resume
 from git_pliny.store.run import Run
@@ -100,6 +101,7 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     task: str | None
     framework: str | None
+    use: str | None
     plan_file: Path | None
     rerun: tuple[str, ...]
     resolved: tuple[str, ...]
@@ -130,6 +132,7 @@ def execute_command(
     budget_time: budgets.Time = None,
     continuous: Continuous = False,
     context: Context = None,
+    use: Use = None,
     ignore_leftovers: IgnoreLeftovers = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -141,6 +144,9 @@ def execute_command(
     that completed are not run again; kill it at any moment, and the same command goes on. Where a budget of the plan, a
     phase or an agent is used up, nothing more starts: the session is paused, exit status 5, and goes on with a higher
     one.
+
+    With --framework, phases for which the plan has no agent are run by a coding agent that is installed here, with the
+    prompts that come with git pliny: git pliny frameworks show.
     """
     if parallel and sequential:
         raise UsageError("--parallel and --sequential exclude each other", hint="leave one of them out")
@@ -157,6 +163,7 @@ def execute_command(
     asked = _Asked(
         task=task,
         framework=framework,
+        use=use,
         plan_file=here.cwd / plan if plan else None,
         rerun=tuple(rerun or ()),
         resolved=tuple(dict.fromkeys(resolved or ())),
@@ -176,7 +183,15 @@ def execute_command(
     )
     plan_file = asked.plan_file or _remembered(repository, state)
     bench = open_workbench(here, repository=repository, plan_file=plan_file, overrides=asked.overrides)
-    loaded = _load(here, bench, asked, state, plan_file=plan_file)
+    loaded = load_plan(
+        here,
+        bench,
+        plan_file=plan_file,
+        framework=asked.framework or (state.framework if state else None),
+        use=asked.use or (state.use if state else None),
+        overrides=asked.overrides,
+        command=command_of(asked.framework, asked.task),
+    )
     bench = bench.for_plan(here, loaded.plan)
     order = _order(here, bench, asked, state, loaded, plan_file=plan_file)
     if dry_run:
@@ -217,6 +232,7 @@ def _order(
     for note in loaded.notes:
         messages.warning(note)
     plan = loaded.plan
+    check_coder(loaded, asked.use, task=asked.task or (state.task if state else None))
     check_resolved(plan, asked.resolved, state)
     chosen, rerun = select_agents(plan, asked.only) if asked.only else None, select_reruns(plan, asked.rerun)
     if chosen is not None and (outside := [name for name in rerun if name not in chosen]):
@@ -234,6 +250,7 @@ def _order(
     return Order(
         plan=plan,
         plan_file=_relative(plan_file, bench.repository.root),
+        use=loaded.use,
         settings=bench.settings,
         options=_replace(asked, only=chosen, rerun=rerun, state=state),
         root=bench.repository.root,
@@ -263,22 +280,6 @@ def _relative(path: Path | None, root: Path) -> str | None:
     if path is None:
         return None
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def _load(
-    here: Invocation, bench: Workbench, asked: _Asked, state: Fold | None, *, plan_file: Path | None
-) -> LoadedPlan:
-    def settings_of(sections: Mapping[str, Any]) -> Settings:
-        return settings_over(here, sections, None, asked.overrides).settings
-
-    return load(
-        bench.repository.root,
-        plan_file=plan_file,
-        framework=asked.framework or (state.framework if state else None),
-        user_agents_dir=user_folder() / "agents",
-        user_presets_dir=user_folder() / "presets",
-        settings_of=settings_of,
-    )
 
 
 def _execute(

@@ -8,7 +8,7 @@ from git_pliny.errors import UsageError
 
 _SURPLUS = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", re.DOTALL)
 _NO_NUMBER = re.compile(r"is not a valid int(?:eger)?(?: range)?")
-_TAKE_TEXT = {"execute": "task", "start": "name", "create": "name"}
+_TAKE_TEXT = {"execute": "task", "plan": "text", "start": "name", "create": "name"}
 """Commands that take the user's own words, and as which parameter: they are often typed without quotes."""
 
 

@@ -42,14 +42,19 @@ def flush() -> None:
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, paint: Callable[[str], str] = str) -> None:
     """Rows in aligned columns under a heading; nothing at all where there are no rows. `paint` may colour a cell."""
+    if lines := aligned(heading, rows, paint=paint):
+        sys.stdout.write("\n".join(lines) + "\n")
+
+
+def aligned(heading: Sequence[str], rows: Iterable[Sequence[str]], *, paint: Callable[[str], str] = str) -> list[str]:
+    """The lines of such a table."""
     cells = [[visible(cell) for cell in row] for row in rows]
     if not cells:
-        return
+        return []
     cells.insert(0, [cell.upper() for cell in heading])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     plain = "  ".join(f"{{:<{width}}}" for width in widths).format
-    lines = [plain(*row).rstrip() for row in cells] if paint is str else [_painted(row, widths, paint) for row in cells]
-    sys.stdout.write("\n".join(lines) + "\n")
+    return [plain(*row).rstrip() for row in cells] if paint is str else [_painted(row, widths, paint) for row in cells]
 
 
 def _painted(row: Sequence[str], widths: Sequence[int], paint: Callable[[str], str]) -> str:

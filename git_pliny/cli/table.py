@@ -35,6 +35,7 @@ SECTIONS = (
         "Run a plan",
         (
             Command("init", "Write a starter pliny.yaml."),
+            Command("plan", "Have an agent write a plan."),
             Command("execute", "Run a plan, or go on with one that is unfinished."),
             Group(
                 "session",

@@ -13,6 +13,7 @@ from git_pliny.model.session import AgentStatus, ErrorRecord, Tokens
 from git_pliny.model.settings import Category, ErrorRule
 from git_pliny.runners.base import Outcome, Result, Verdict
 from git_pliny.runners.leftovers import Leftover
+from git_pliny.runners.results import read_verdict
 
 AGAIN_EXIT = 10
 """The exit status by which an evaluate agent without a result file asks for another round (DESIGN section 5)."""
@@ -48,8 +49,14 @@ def conclude(
     """The meaning of an outcome; `judges` is for an agent whose verdict decides whether the plan goes round again."""
     if leftovers:
         return Conclusion(outcome=outcome, failure=_still_alive(leftovers))
+    if outcome.failed_check is not None:
+        return Conclusion(outcome=outcome, failure=_unproven(outcome.failed_check))
+    if judges and _is_answered(outcome):
+        outcome, failure = _judged(outcome)
+        if failure is not None:
+            return Conclusion(outcome=outcome, failure=failure)
     verdict = _verdict(outcome) if judges else None
-    if verdict is not None or _succeeded(outcome):
+    if verdict is not None or outcome.succeeded:
         return Conclusion(outcome=outcome, failure=None, verdict=verdict)
     evidence = Evidence(
         exit_code=outcome.exit_code,
@@ -144,17 +151,6 @@ def _together(one: Spent | None, two: Spent | None) -> Spent:
     return Spent(tokens=sum(tokens, start=Tokens()) if tokens else None, cost_usd=cost_usd)
 
 
-def _succeeded(outcome: Outcome) -> bool:
-    return (
-        outcome.exit_code == 0
-        and not outcome.timed_out
-        and not outcome.cancelled
-        and not outcome.missing_deliverables
-        and outcome.invalid_result is None
-        and outcome.error is None
-    )
-
-
 def _verdict(outcome: Outcome) -> Verdict | None:
     if outcome.timed_out or outcome.missing_deliverables or outcome.invalid_result or outcome.error:
         return None
@@ -162,6 +158,34 @@ def _verdict(outcome: Outcome) -> Verdict | None:
     if outcome.exit_code == AGAIN_EXIT:
         return said or Verdict.AGAIN
     return (said or Verdict.DONE) if outcome.exit_code == 0 else None
+
+
+def _is_answered(outcome: Outcome) -> bool:
+    """Whether a coding agent ended well, and has not said its verdict in its result file."""
+    said = outcome.result.verdict if outcome.result else None
+    return said is None and outcome.answer is not None and outcome.succeeded
+
+
+def _judged(outcome: Outcome) -> tuple[Outcome, Failure | None]:
+    """The outcome with the verdict at the end of its answer: its exit status, which is not its own, is none."""
+    found, problem = read_verdict(outcome.answer or "")
+    if found is None:
+        failure = Failure(
+            category=Category.VALIDATION,
+            recoverable=True,
+            reason="it was to judge, and gave no verdict that can be read",
+            message=problem or 'its answer must end with its verdict, a line like {"verdict": "again", "score": 7}',
+        )
+        return outcome, failure
+    own = outcome.result or Result()
+    score = found.score if own.score is None else own.score
+    result = msgspec.structs.replace(own, verdict=found.verdict, score=score, summary=found.summary or own.summary)
+    return msgspec.structs.replace(outcome, result=result), None
+
+
+def _unproven(said: str) -> Failure:
+    """Another attempt may get it right, once it knows what the check found."""
+    return Failure(category=Category.VALIDATION, recoverable=True, reason="its check failed", message=said)
 
 
 def _still_alive(leftovers: Sequence[Leftover]) -> Failure:

@@ -125,6 +125,7 @@ class Coordinator:
             "framework": plan.framework,
             "reset": done,
             "file": self._desk.order.plan_file,
+            "use": self._desk.order.use,
         }
         self._desk.note(EventType.PLAN_CHANGE, data=data)
 

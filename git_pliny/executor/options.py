@@ -41,6 +41,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     plan_file: str | None
     """Where the plan was read from, relative to the root where it is below it; None where it is not a file's."""
+    use: str | None = None
+    """The preset of agents that do not say themselves what runs them, where there are any."""
     settings: Settings
     options: Options
     root: Path

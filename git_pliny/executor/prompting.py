@@ -11,7 +11,8 @@ from git_pliny.model.plan import Agent, Phase
 from git_pliny.model.prompt import PromptError
 from git_pliny.model.session import ErrorRecord
 from git_pliny.plans.prompts import parse_template
-from git_pliny.store.kept import Delivered, last_success, read_output
+from git_pliny.runners.base import begun_check
+from git_pliny.store.kept import Delivered, last_success, printed_last, read_output
 
 
 class OfAgents(Mapping[str, str]):
@@ -67,15 +68,22 @@ class Delivery(str):
 class LastError(str):
     """What the agent's previous attempt failed with, in a sentence; empty where there was none."""
 
-    __slots__ = ("category", "reason")
+    __slots__ = ("_read", "category", "reason")
 
     category: str
     reason: str
+    _read: Callable[[], str]
 
-    def __new__(cls, error: ErrorRecord | None) -> Self:
+    def __new__(cls, error: ErrorRecord | None, read: Callable[[], str]) -> Self:
         made = super().__new__(cls, error.message if error else "")
         made.category, made.reason = (error.category, error.reason) if error else ("", "")
+        made._read = read
         return made
+
+    @property
+    def output(self) -> str:
+        """The end of what that attempt printed; of an agent with a check, what the check did."""
+        return self._read() if self else ""
 
 
 def make_prompt(desk: Desk, agent: Agent, phase: Phase, number: int, context: str) -> str | None:
@@ -83,13 +91,18 @@ def make_prompt(desk: Desk, agent: Agent, phase: Phase, number: int, context: st
     text = agent.prompt
     if text is None:
         return None
+    names: frozenset[str] = frozenset()
     if agent.template:
         try:
             values = _values(desk, agent, phase, number, context)
-            text = parse_template(text).render(values, limit=desk.order.settings.execution.prompt_limit)
+            template = parse_template(text)
+            names = template.names
+            text = template.render(values, limit=desk.order.settings.execution.prompt_limit)
         except PromptError as error:
             where = f" (its line {error.line})" if error.line else ""
             raise ConfigError(f"cannot make the prompt{where}: {error.message}") from error
+    if agent.check is not None and "error" not in names:
+        text += _said_of(_last_error(desk, agent, number))
     stored = desk.order.masking.mask_bytes(text.encode("utf-8", "surrogateescape"))
     data = {"sha256": sha256(stored).hexdigest(), "size": len(stored)}
     desk.note(EventType.PROMPT, agent=agent.name, phase=phase.name, attempt=number, data=data)
@@ -108,7 +121,6 @@ def _values(desk: Desk, agent: Agent, phase: Phase, number: int, context: str) -
         place = last_success(run, name)
         return None if place is None else read_output(run, place)
 
-    known = run.state.agents.get(agent.name)
     return {
         "task": agent.task or order.options.task or order.plan.task,
         "phase": phase.name,
@@ -118,8 +130,27 @@ def _values(desk: Desk, agent: Agent, phase: Phase, number: int, context: str) -
         "deliverables": OfAgents(desk, "deliverable", delivery),
         "outputs": OfAgents(desk, "output", output),
         "acceptance_criteria": agent.acceptance_criteria,
-        "error": LastError(known.error if known else None),
+        "error": _last_error(desk, agent, number),
     }
+
+
+def _last_error(desk: Desk, agent: Agent, number: int) -> LastError:
+    known = desk.run.state.agents.get(agent.name)
+    begin = (
+        ""
+        if agent.check is None
+        else begun_check(agent.check if isinstance(agent.check, str) else " ".join(agent.check))
+    )
+    return LastError(known.error if known else None, lambda: printed_last(desk.run, agent.name, number - 1, begin))
+
+
+def _said_of(error: LastError) -> str:
+    """What an agent with a check, whose prompt does not speak of it, is told of its previous attempt."""
+    if not error:
+        return ""
+    printed = error.output.strip()
+    shown = f"\n\n```text\n{printed}\n```" if printed else ""
+    return f"\n\n# Your previous attempt\n\nIt failed: {error}{shown}\n"
 
 
 def _joined(files: Mapping[str, str], limit: int) -> str:

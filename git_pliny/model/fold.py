@@ -68,7 +68,7 @@ def _plan_change(state: Fold, entry: Entry) -> None:
     if not (data := _payload(entry, payloads.PlanChange)):
         return
     state.plan = data.plan
-    state.framework, state.plan_file = data.framework, data.file
+    state.framework, state.plan_file, state.use = data.framework, data.file, data.use
     old, state.agents = state.agents, {}
     for name, phase in data.agents.items():
         state.agents[name] = agent = old.pop(name, AgentState(phase))

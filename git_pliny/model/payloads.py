@@ -31,6 +31,7 @@ class PlanChange(msgspec.Struct, frozen=True, kw_only=True):
     agents: dict[str, str]
     framework: str | None = None
     file: str | None = None
+    use: str | None = None
     reset: tuple[str, ...] = ()
 
 

@@ -25,6 +25,10 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     needs: tuple[str, ...] = ()
     timeout_s: float | None = None
     deliverables: tuple[str, ...] = ()
+    check: str | tuple[str, ...] | None = None
+    """A command like `run`, which decides whether an attempt that ended well has succeeded."""
+    answer: str | None = None
+    """The name under which a coding agent's answer is delivered, where it delivers no file of that name itself."""
     context: tuple[str, ...] = ()
     env: dict[str, str] = {}
     prompt: str | None = None

@@ -78,6 +78,8 @@ class Use(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Variables for the program where neither the agent nor the user's environment has them."""
     timeout_s: float | None = None
     """The limit where neither the agent nor the settings give one."""
+    model: str | None = None
+    """The model that the agent says."""
     asked: tuple[str, ...] = ()
     """What the agent says itself, where the preset is shipped: all that tells it from another agent."""
     install: str = ""

@@ -120,6 +120,8 @@ class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     framework: str | None = None
+    use: str | None = None
+    """The preset of a coding agent that runs the agents that do not say themselves what runs them."""
     parallel: bool = False
     checkpoint: CheckpointWhen = CheckpointWhen.PHASE
     jobs: Slots = 4

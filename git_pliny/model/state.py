@@ -109,6 +109,7 @@ class Fold:
         self.task: str | None = None
         self.plan: str | None = None
         self.plan_file: str | None = None
+        self.use: str | None = None
         self.created_at = ""
         self.last_activity = ""
         self.current_phase: str | None = None

@@ -6,46 +6,22 @@ from pathlib import Path
 import msgspec
 
 from git_pliny.errors import PlanError
-from git_pliny.model.plan import Agent, Phase, Plan
-from git_pliny.model.settings import Budget, Isolation
+from git_pliny.model.plan import Agent, Plan
+from git_pliny.plans.coder import Coder, bare
 from git_pliny.plans.definition import Definition
 from git_pliny.plans.discovery import PROJECT_AGENTS, Discovery
 from git_pliny.plans.document import Document
-from git_pliny.plans.frameworks import Framework, FrameworkPhase
+from git_pliny.plans.draft import Draft
+from git_pliny.plans.filling import Filling
+from git_pliny.plans.frameworks import Framework
 from git_pliny.plans.nodes import place_of
-from git_pliny.plans.positions import Place, listed, quoted, suggestion
+from git_pliny.plans.positions import Place, quoted, suggestion
 from git_pliny.plans.preset_files import Presets
 from git_pliny.plans.resolvers import named_resolvers
 from git_pliny.plans.rules import Member, check_names, check_needs
 
 ONLY_PHASE = "main"
 """What the one phase is called where the plan names none."""
-
-
-class Draft(msgspec.Struct, kw_only=True):
-    """A phase that is still being filled: its agents' names, each with the place that put it there."""
-
-    name: str
-    place: Place
-    agents: dict[str, Place] = {}
-    parallel: bool | None = None
-    fail_fast: bool | None = None
-    isolation: Isolation | None = None
-    on_conflict: str | None = None
-    budget: Budget | None = None
-    title: str = ""
-
-    def phase(self) -> Phase:
-        return Phase(
-            name=self.name,
-            agents=tuple(self.agents),
-            parallel=self.parallel,
-            fail_fast=self.fail_fast,
-            isolation=self.isolation,
-            on_conflict=self.on_conflict,
-            budget=self.budget,
-            title=self.title,
-        )
 
 
 class Assembly:
@@ -58,10 +34,14 @@ class Assembly:
         root: Path,
         *,
         presets: Presets | None = None,
+        coder: Coder | None = None,
         on_conflict: str = "fail",
     ) -> None:
         self._document = document
         self._presets = presets or document.presets(None)
+        self._coder = coder or Coder(self._presets, None)
+        self._built_in: dict[str, Definition] = {}
+        self._has_framework = False
         self._discovery = discovery
         self._root = root
         self._definitions = document.definitions
@@ -70,18 +50,32 @@ class Assembly:
 
     def plan(self, framework: Framework | None) -> Plan:
         """The plan, or PlanError with the place of what is wrong with it."""
+        self._has_framework = framework is not None
         drafts = self._listed()
         self._by_phase_key(drafts, framework)
         if framework is None:
             self._rest(drafts)
         else:
-            drafts = self._fill(framework, drafts)
+            filling = Filling(
+                self._document,
+                self._discovery,
+                self._coder,
+                put=self._put,
+                unplaced=self._unplaced,
+                phase_of=self._phase_of,
+            )
+            filled, self._built_in = filling.fill(framework, drafts)
+            if filling.asks_for(framework):
+                self._refuse_unplaced(filled)
+            drafts = filled
         definitions = self._resolved(drafts.values())
         _check(drafts.values(), definitions)
         return self._made(framework, drafts, definitions)
 
     def resolve(self, name: str, place: Place) -> Definition:
         """The definition of the agent that `place` names: the file's own, else (or completed by) a discovered one."""
+        if name in self._built_in:
+            return self._coder.run(self._built_in[name])
         own = self._definitions.get(name)
         if own is not None and own.says_what and (own.entry.run is not None or own.entry.prompt is not None):
             return own
@@ -92,13 +86,26 @@ class Assembly:
             return own.over(theirs) if theirs is not None and is_more else own
         if found is not None and found.error is not None:
             raise place.error(f"agent {quoted(name)} can't be run: {found.error.message}", hint=found.error.hint)
-        if found is None or found.definition is None:
+        theirs = msgspec.structs.replace(found.definition, name=name) if found and found.definition else None
+        whole = theirs if own is None else own if theirs is None else own.over(theirs)
+        if whole is not None and self._coder.can(whole, choosing=self._has_framework):
+            return self._coder.run(whole)
+        if found is not None and found.unsaid is not None:
+            raise place.error(f"agent {quoted(name)} can't be run: {found.unsaid.message}", hint=found.unsaid.hint)
+        if whole is None or theirs is None:
             raise self._nobody_defines(name, place, own)
-        theirs = msgspec.structs.replace(found.definition, name=name)
-        return theirs if own is None else own.over(theirs)
+        return whole
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether agents that come with a framework are among the plan's."""
+        return bool(self._built_in)
 
     def agent(self, name: str, place: Place) -> Agent:
-        """The agent that `place` names."""
+        """The agent that `place` names; a preset's name stands for that coding agent without a prompt of its own."""
+        is_known = name in self._definitions or self._discovery.find(name) is not None
+        if not is_known and name in self._presets.all:
+            return bare(name, place).agent(self._root, self._presets)
         return self.resolve(name, place).agent(self._root, self._presets)
 
     def resolvers(self, plan: Plan) -> dict[str, Agent]:
@@ -196,61 +203,6 @@ class Assembly:
         self._phase_of[name] = draft.name
         draft.agents[name] = place
 
-    def _fill(self, framework: Framework, drafts: dict[str, Draft]) -> dict[str, Draft]:
-        """The framework's phases in its order, each with the agents that the file or the agents' folder has for it.
-
-        Where the file itself asks for the framework, whatever would not run in it is refused; where the user did on the
-        command line, the framework selects from the file.
-        """
-        if self._asks_for(framework):
-            _refuse_others(framework, drafts)
-        filled: dict[str, Draft] = {}
-        for phase in framework.phases:
-            draft = drafts.setdefault(phase.name, Draft(name=phase.name, place=self._place_of_framework(framework)))
-            draft.title = draft.title or phase.title
-            if not draft.agents:
-                self._fill_phase(phase, draft)
-            if not draft.agents:
-                raise self._no_agent_for(phase, framework, drafts)
-            filled[phase.name] = draft
-        if self._asks_for(framework):
-            self._refuse_unplaced(filled)
-        return filled
-
-    def _asks_for(self, framework: Framework) -> bool:
-        execution = self._document.content.execution
-        return execution is not None and execution.framework == framework.name
-
-    def _place_of_framework(self, framework: Framework) -> Place:
-        if self._document.missing:
-            return Place(f"framework {framework.name}")
-        execution = self._document.content.execution
-        given = execution is not None and execution.framework is not None
-        return self._document.place("execution", "framework") if given else Place(self._document.name)
-
-    def _fill_phase(self, phase: FrameworkPhase, draft: Draft) -> None:
-        """Agents of the file whose names begin with the phase's, else those of the agents' folder."""
-        for name, definition in self._unplaced():
-            if name.startswith(phase.name):
-                self._put(draft, name, definition.place)
-        if not draft.agents:
-            for name in self._discovery.of_phase(phase.name):
-                if name not in self._phase_of:
-                    self._put(draft, name, draft.place)
-
-    def _no_agent_for(self, phase: FrameworkPhase, framework: Framework, drafts: Iterable[str]) -> PlanError:
-        near = suggestion(phase.name, [name for name in drafts if name not in framework.phase_names])
-        snippet = f"`agents: {{{phase.name}: {{run: …, phase: {phase.name}}}}}` in {self._document.name}"
-        program = f"a program {PROJECT_AGENTS}/{phase.name}"
-        place = self._place_of_framework(framework)
-        if self._document.missing:
-            hint = f"write {program}, or {snippet}"
-            return place.error(f"phase {quoted(phase.name)} has no agent, and there is no plan file", hint=hint)
-        return place.error(
-            f"phase {quoted(phase.name)} of framework {framework.name} has no agent{near}",
-            hint=f"write {snippet}, or {program}",
-        )
-
     def _resolved(self, drafts: Iterable[Draft]) -> dict[str, Definition]:
         found: dict[str, Definition] = {}
         for draft in drafts:
@@ -302,16 +254,6 @@ class Assembly:
             name, _, description = task.strip().partition("\n")
             return name or self._document.name, description.strip()
         return task.name, task.description or ""
-
-
-def _refuse_others(framework: Framework, drafts: Mapping[str, Draft]) -> None:
-    for draft in drafts.values():
-        if draft.name not in framework.phase_names:
-            near = suggestion(draft.name, framework.phase_names)
-            raise draft.place.error(
-                f"phase {quoted(draft.name)} is none of framework {framework.name}{near}",
-                hint=f"its phases are {listed(framework.phase_names)}; leave `framework` out to run others",
-            )
 
 
 def _check(drafts: Iterable[Draft], definitions: Mapping[str, Definition]) -> None:

@@ -87,6 +87,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             needs=tuple(self.needs),
             timeout_s=None if entry.timeout is None else parse_duration(entry.timeout),
             deliverables=several(entry.deliverables),
+            check=entry.check,
+            answer=entry.answer,
             context=several(entry.context),
             env=call.env,
             prompt=prompt,

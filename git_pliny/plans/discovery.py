@@ -28,6 +28,9 @@ from git_pliny.plans.schema import AgentEntry, FrontMatter
 PROJECT_AGENTS = ".pliny/agents"
 CODING_AGENTS = ".claude/agents"
 
+_UNSAID = "the front matter has neither `run`, a command, nor `use`, a coding agent, nor `model: provider/name`"
+_FOR_ALL = "git pliny execute --use claude"
+_SAY = f"say it there: `use: claude`; or for all: {_FOR_ALL}"
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")
 
 
@@ -51,10 +54,13 @@ class DiscoveredAgent(msgspec.Struct, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
     definition: Definition | None = None
     error: ConfigError | None = None
+    unsaid: ConfigError | None = None
+    """Why it can't be run unless somebody says which coding agent runs it."""
 
     @property
     def problem(self) -> str | None:
-        return self.error.message if self.error else None
+        error = self.error or self.unsaid
+        return error.message if error else None
 
 
 def list_agents(root: Path, user_agents_dir: Path | None) -> list[DiscoveredAgent]:
@@ -181,21 +187,24 @@ def _markdown(path: Path, source: str, origin: int) -> DiscoveredAgent:
         phase=entry.phase,
         definition=definition,
         error=_markdown_problem(definition),
+        unsaid=None if definition.says_what else definition.node.place.error(_UNSAID, hint=_SAY),
     )
 
 
 def _markdown_problem(definition: Definition) -> ConfigError | None:
     place = definition.node.place
-    if not definition.says_what:
-        return place.error(
-            "the front matter has neither `run`, a command, nor `use`, a coding agent, nor `model: provider/name`"
-        )
+    if not definition.says_what and definition.body is None:
+        return place.error(_UNSAID)
     wanted = checks.name(definition.name)
     return place.error(f"{quoted(definition.name)} is not {wanted}") if wanted else None
 
 
 def _front_matter(path: Path, source: str) -> Definition:
-    text = read_text(path, source)
+    return parse_markdown(read_text(path, source), source, path.stem)
+
+
+def parse_markdown(text: str, source: str, name: str) -> Definition:
+    """An agent in Markdown, called `name` where its front matter gives it no other."""
     parsed = frontmatter.parse(text, source)
     if parsed is None:
         hint = f"begin {source} with the lines `---`, `run: <command>`, `---`"
@@ -206,7 +215,7 @@ def _front_matter(path: Path, source: str) -> Definition:
     entry = msgspec.convert(decode(node, FrontMatter, "the front matter"), FrontMatter)
     assert isinstance(node, Mapping)  # noqa: S101 - decode refused everything else
     place = frontmatter.body_place(text, body, source)
-    return Definition(name=entry.name or path.stem, entry=entry, node=node, body=body or None, body_place=place)
+    return Definition(name=entry.name or name, entry=entry, node=node, body=body or None, body_place=place)
 
 
 def _coding_agents(root: Path) -> Iterator[DiscoveredAgent]:
@@ -238,8 +247,8 @@ def _coding_agent(path: Path, source: str) -> DiscoveredAgent:
             node=Mapping(place=Place(source), keys={}, items={}),
             body=(parts[1] if parts else "") or None,
         ),
-        error=ConfigError(
+        unsaid=ConfigError(
             f"{quoted(source)} does not say which coding agent runs it",
-            hint=f"say it in pliny.yaml: agents: {{{shortened(name)}: {{use: claude}}}}",
+            hint=f"say it in pliny.yaml: agents: {{{shortened(name)}: {{use: claude}}}}; or for all: {_FOR_ALL}",
         ),
     )

@@ -8,9 +8,10 @@ import msgspec
 
 from git_pliny.errors import ConfigError
 from git_pliny.model.plan import Plan
-from git_pliny.model.settings import Settings
+from git_pliny.model.settings import ExecutionSettings, Settings
 from git_pliny.plans import frameworks
 from git_pliny.plans.assembly import Assembly
+from git_pliny.plans.coder import ChoosePreset, Coder
 from git_pliny.plans.discovery import Discovery
 from git_pliny.plans.document import Document, parse_document, read_document
 from git_pliny.plans.files import label
@@ -22,6 +23,8 @@ from git_pliny.plans.prompts import check_mentions
 PLAN_FILE = "pliny.yaml"
 MANIFEST = "plan/plan_manifest.json"
 
+_INIT, _FRAMEWORK = "git pliny init", 'git pliny execute --framework rise "WHAT IS TO BE DONE"'
+
 SettingsOf = Callable[[Mapping[str, Any]], Settings]
 """Lays a plan file's sections over the other layers of settings."""
 
@@ -32,6 +35,10 @@ class LoadedPlan(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     document: Document
     notes: tuple[str, ...] = ()
+    use: str | None = None
+    """The preset of the agents that do not say themselves what runs them."""
+    is_built_in: bool = False
+    """Whether agents that come with a framework are among them."""
 
     @property
     def sections(self) -> dict[str, Any]:
@@ -50,41 +57,49 @@ def load(
     user_agents_dir: Path | None = None,
     user_presets_dir: Path | None = None,
     settings_of: SettingsOf | None = None,
+    use: str | None = None,
+    choose_preset: ChoosePreset | None = None,
 ) -> LoadedPlan:
     """The plan of the repository at `root`, checked throughout; PlanError or ConfigError where it can't be run.
 
     `framework` is the one asked for on the command line; without it the plan file decides, then the other settings.
-    A `pliny.yaml` without phases beside a manifest gives that its settings and agents.
+    `use` is the preset for agents that do not say what runs them, before the one in the settings; `choose_preset` is
+    asked where a framework needs one and nobody has named it. A `pliny.yaml` without phases beside a manifest gives
+    that its settings and agents.
     """
     document = read_sections(root, plan_file=plan_file)
-    on_conflict = settings_of(document.sections).execution.on_conflict if settings_of else _own_on_conflict(document)
+    execution = settings_of(document.sections).execution if settings_of else _own_settings(document)
+    presets = document.presets(user_presets_dir)
+    coder = Coder(presets, use or execution.use, choose_preset)
     assembly = Assembly(
         document,
         Discovery(root, user_agents_dir),
         root,
-        presets=document.presets(user_presets_dir),
-        on_conflict=on_conflict,
+        presets=presets,
+        coder=coder,
+        on_conflict=execution.on_conflict,
     )
     manifest = _manifest_file(root, plan_file, document)
     if manifest is not None and framework is None:
-        return _loaded(_manifest_plan(manifest, root, assembly, document), document, assembly)
+        return _loaded(_manifest_plan(manifest, root, assembly, document), document, assembly, coder)
     if manifest is not None and manifest == plan_file:
         message = f"{quoted(label(manifest, root))} has iterations of its own, which are no phases of a framework"
         raise ConfigError(message, hint="leave --framework or --plan out")
     chosen = _framework_of(document, framework, settings_of)
     if chosen is None and not document.content.agents and not document.content.phases:
-        raise _no_plan(document, root)
-    return _loaded(assembly.plan(chosen), document, assembly)
+        raise _no_plan(document, root, hint=_FRAMEWORK if coder.is_asked else _INIT)
+    return _loaded(assembly.plan(chosen), document, assembly, coder)
 
 
-def _loaded(plan: Plan, document: Document, assembly: Assembly) -> LoadedPlan:
+def _loaded(plan: Plan, document: Document, assembly: Assembly, coder: Coder) -> LoadedPlan:
     whole = msgspec.structs.replace(plan, resolvers=assembly.resolvers(plan))
     check_mentions(whole)
-    return LoadedPlan(plan=whole, document=document, notes=_left_out(whole, document) if plan.framework else ())
+    notes = _left_out(whole, document) if plan.framework else ()
+    return LoadedPlan(plan=whole, document=document, notes=notes, use=coder.used, is_built_in=assembly.is_built_in)
 
 
-def _own_on_conflict(document: Document) -> str:
-    return document.content.execution.on_conflict if document.content.execution else "fail"
+def _own_settings(document: Document) -> ExecutionSettings:
+    return document.content.execution or ExecutionSettings()
 
 
 def read_sections(root: Path, *, plan_file: Path | None = None) -> Document:
@@ -142,12 +157,12 @@ def _framework_of(document: Document, asked: str | None, settings_of: SettingsOf
     return frameworks.get(name, document.place("execution", "framework") if name == own else None)
 
 
-def _no_plan(document: Document, root: Path) -> ConfigError:
+def _no_plan(document: Document, root: Path, *, hint: str) -> ConfigError:
     if document.node.items or (root / PLAN_FILE).exists():
         return document.place().error(
             "the plan has no agents", hint="add some, like `agents: {hello: {run: echo hello}}`"
         )
-    return ConfigError(f"there is no plan here, neither {PLAN_FILE} nor {MANIFEST}", hint="git pliny init")
+    return ConfigError(f"there is no plan here, neither {PLAN_FILE} nor {MANIFEST}", hint=hint)
 
 
 def _left_out(plan: Plan, document: Document) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from git_pliny.plans.nodes import Mapping, place_of
 from git_pliny.plans.positions import Place, quoted, suggestion
 from git_pliny.plans.prompts import parse_template
 from git_pliny.plans.rules import Member, check_names, check_needs
-from git_pliny.plans.schema import Name
+from git_pliny.plans.schema import Name, Text, Words
 
 ResolveAgent = Callable[[str, Place], Agent]
 """Finds the agent that a task names at a place, or raises an error that begins with that place."""
@@ -30,6 +30,12 @@ class IterationStatus(StrEnum):
     FAILED = "failed"
 
 
+class TaskMetadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What else a task says; `check` is a command that decides whether it is done, in the forms of an agent's `run`."""
+
+    check: Text | Words | None = None
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One unit of work, given to the agent `agent_id`; `dependencies` are the ids of tasks."""
 
@@ -41,6 +47,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     dependencies: tuple[Name, ...] = ()
     acceptance_criteria: tuple[str, ...] = ()
     completed: bool = False
+    metadata: TaskMetadata | None = None
 
     @property
     def words(self) -> str:
@@ -206,6 +213,7 @@ class Manifest(Content, frozen=True, kw_only=True):
             prompt=_prompt(agent, task),
             task=task.words if agent.template else None,
             acceptance_criteria=task.acceptance_criteria if agent.template else (),
+            check=(task.metadata.check if task.metadata else None) or agent.check,
             title=task.title,
             source=str(self.place(*path)),
         )

@@ -7,6 +7,7 @@ and the form of the file all stay. Only an edit in the milliseconds between the 
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -71,7 +72,10 @@ def _manifest(tree: Tree, name: str) -> Manifest:
 
 
 def _values(manifest: Manifest) -> dict[str, object]:
-    values: dict[str, object] = msgspec.to_builtins(msgspec.convert(manifest, Content, from_attributes=True))
+    values: dict[str, Any] = msgspec.to_builtins(msgspec.convert(manifest, Content, from_attributes=True))
+    for task in (task for iteration in values["iterations"] for task in iteration["tasks"]):
+        if task["metadata"] is None:
+            del task["metadata"]
     return values | {"progress": manifest.progress}
 
 

@@ -58,6 +58,8 @@ class AgentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     prerequisites: Name | tuple[Name, ...] | None = None
     timeout: Timeout | None = None
     deliverables: PathInside | tuple[PathInside, ...] | None = None
+    check: Text | Words | None = None
+    answer: FileName | None = None
     context: Text | tuple[Text, ...] | None = None
     env: dict[Variable, str] | None = None
     prompt: Text | None = None

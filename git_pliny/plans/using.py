@@ -41,7 +41,7 @@ def called(name: str, entry: AgentEntry, node: Mapping, presets: Presets) -> Cal
         return Call((), entry.env or {}, model=asked, provider=provider)
     if entry.run is None:
         return _of_preset(entry, node, presets)
-    for key in ("use", "model", "args", "allow", *ONLY_ASKED):
+    for key in ("use", "model", "args", "allow", "answer", *ONLY_ASKED):
         if getattr(entry, key) is not None:
             raise place_of(node, key).error(
                 f"agent {quoted(name)} has `run`, a command, beside which `{key}` says nothing"
@@ -66,9 +66,7 @@ def _of_preset(entry: AgentEntry, node: Mapping, presets: Presets) -> Call:
                 f"preset {quoted(preset.name)} has no argument for `{key}`", hint="say it in its own words, by `args:`"
             )
     run = preset.command(model=entry.model, allow=several(entry.allow), args=several(entry.args))
-    return Call(
-        run, entry.env or {}, _use(preset, () if preset.source else _asked(entry)), provider=_provider(preset, entry)
-    )
+    return Call(run, entry.env or {}, _use(preset, entry), provider=_provider(preset, entry))
 
 
 def _provider(preset: Preset, entry: AgentEntry) -> str:
@@ -115,7 +113,7 @@ def _asked(entry: AgentEntry) -> tuple[str, ...]:
     return tuple(f"{key}: {msgspec.json.encode(value, order='sorted').decode()}" for key, value in said.items())
 
 
-def _use(preset: Preset, asked: tuple[str, ...]) -> Use:
+def _use(preset: Preset, entry: AgentEntry) -> Use:
     return Use(
         preset=preset.name,
         output=preset.output,
@@ -123,5 +121,6 @@ def _use(preset: Preset, asked: tuple[str, ...]) -> Use:
         env=preset.env,
         timeout_s=preset.timeout_s,
         install=preset.install,
-        asked=asked,
+        model=entry.model,
+        asked=() if preset.source else _asked(entry),
     )

@@ -15,7 +15,7 @@ import msgspec
 from git_pliny.model.plan import Agent
 from git_pliny.model.session import Tokens
 
-OUTPUT, RESULT, CONTEXT, PROMPT = ".log", ".result.json", ".context.md", ".prompt.md"
+OUTPUT, RESULT, CONTEXT, PROMPT, ANSWER = ".log", ".result.json", ".context.md", ".prompt.md", ".answer.md"
 """What is added to the path of an attempt's folder for its other files: they lie beside it."""
 
 
@@ -74,6 +74,16 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     def prompt_file(self) -> Path:
         """The prompt as the agent gets it on standard input, where there is one."""
         return beside(self.folder, PROMPT)
+
+    @property
+    def answer(self) -> Path:
+        """What a coding agent answered, as it was read out of its output."""
+        return beside(self.folder, ANSWER)
+
+
+def begun_check(command: str) -> str:
+    """What stands in the output where the agent's check begins."""
+    return f"\n$ {command}\n"
 
 
 def beside(folder: Path, ending: str) -> Path:
@@ -135,6 +145,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     missing_deliverables: tuple[str, ...] = ()
     deliverables: tuple[Deliverable, ...] = ()
     output_size: int = 0
+    answer: str | None = None
+    """What a coding agent answered in the end; None for a command, whose output is no answer."""
+    failed_check: str | None = None
+    """A sentence, where the agent ended well and its check did not."""
     error: str | None = None
     """What its output says went wrong, whatever its exit status: there are programs that exit with 0 all the same."""
     exception: str | None = None
@@ -144,6 +158,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: float | None = None
     reply: Reply | None = None
     """Where the attempt was one request to a model: what is known of the answer."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing speaks against it."""
+        return (
+            self.exit_code == 0
+            and not self.timed_out
+            and not self.cancelled
+            and not self.missing_deliverables
+            and self.refusal is None
+            and self.invalid_result is None
+            and self.failed_check is None
+            and self.error is None
+        )
 
 
 class Running(Protocol):

@@ -100,6 +100,11 @@ def never_started(error: OSError | ValueError, attempt: Attempt) -> Running:
     return _NeverStarted(_refusal(error, attempt))
 
 
+def refused(why: str) -> Running:
+    """An attempt that must not be started."""
+    return _NeverStarted(Outcome(refusal=why))
+
+
 def variables(attempt: Attempt) -> dict[str, str]:
     """The whole environment of the agent. What we say of the attempt stands above what the agent's `env` says.
 
@@ -168,6 +173,12 @@ def _nothing() -> int:
 def write_own(path: Path, text: str) -> None:
     """Write a file of the attempt's, for nobody else to read."""
     with _opened(path, _REPLACE) as descriptor, open(descriptor, "wb", closefd=False) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def append_own(path: Path, text: str) -> None:
+    """Add to a file of the attempt's."""
+    with _opened(path, _APPEND) as descriptor, open(descriptor, "wb", closefd=False) as file:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 

@@ -29,6 +29,12 @@ def installed(presets: Iterable[Preset], environ: Mapping[str, str]) -> list[Ins
         return list(pool.map(partial(_look, environ), presets))
 
 
+def found(presets: Iterable[Preset], environ: Mapping[str, str]) -> list[Preset]:
+    """Those whose programs are installed; none of them is run."""
+    path = environ.get("PATH", "")
+    return [preset for preset in presets if shutil.which(preset.program, path=path) is not None]
+
+
 def _look(environ: Mapping[str, str], preset: Preset) -> Installed:
     path = shutil.which(preset.program, path=environ.get("PATH", ""))
     return Installed() if path is None else Installed(path=path, version=_version([path, *preset.version], environ))

@@ -55,13 +55,15 @@ class _RunningModel:
         begun = time.monotonic()
         try:
             from git_pliny.runners.requests import ask  # noqa: PLC0415 - an extra, and slow to import
+
+            pending = ask(self._attempt, self._prompt)
         except ImportError as error:
             return _without_extra(error)
         with self._guard:
+            self._pending = pending
             if self._is_cancelled:
-                return Outcome(cancelled=True)
-            self._pending = ask(self._attempt, self._prompt)
-        answer = self._pending.answer()
+                pending.cancel()
+        answer = pending.answer()
         duration_s = time.monotonic() - begun
         if answer is None:
             return Outcome(cancelled=True, duration_s=duration_s)
@@ -91,6 +93,7 @@ def _outcome(attempt: Attempt, answer: Answer, duration_s: float) -> Outcome:
         timed_out=answer.timed_out,
         duration_s=duration_s,
         tail=said or "",
+        answer=None if has_failed else answer.text,
         error=said,
         exception=answer.exception,
         http_status=answer.http_status,
@@ -108,11 +111,13 @@ def _deliver(attempt: Attempt, text: str) -> str | None:
 
     So it is kept even where another agent writes to the same place at the same time. Gives what went wrong.
     """
-    for name in attempt.agent.deliverables:
-        data = (text if text.endswith("\n") else f"{text}\n").encode("utf-8", "replace")
+    data = (text if text.endswith("\n") else f"{text}\n").encode("utf-8", "replace")
+    wanted = [(name, top) for name in attempt.agent.deliverables for top in (attempt.deliverables, attempt.root)]
+    if attempt.agent.answer is not None:
+        wanted.append((attempt.agent.answer, attempt.deliverables))
+    for name, top in wanted:
         try:
-            for top in (attempt.deliverables, attempt.root):
-                _place(top, name, data, draft=f".pliny-{attempt.run}-{attempt.number}.tmp")
+            _place(top, name, data, draft=f".pliny-{attempt.run}-{attempt.number}.tmp")
         except OSError as error:
             return f"cannot write the deliverable {name}: {error.strerror or error}"
     return None

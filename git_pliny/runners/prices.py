@@ -3,22 +3,14 @@
 What stands in no list has no price here, which is not the same as costing nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib import metadata, util
+from importlib import util
 
 import msgspec
 
-from git_pliny.model.endpoint import PROVIDERS
-
-
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens of one request, or of several; the cached ones are among those of the input."""
-
-    input_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    output_tokens: int | None = None
+from git_pliny.model.endpoint import PROVIDERS, split_model
+from git_pliny.runners.usage import Usage, Used
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +34,25 @@ def price(usage: Usage, *, models: tuple[str | None, ...], provider: str | None)
     return None
 
 
+def price_of(used: Sequence[Used], *, model: str | None, provider: str | None) -> Price | None:
+    """What a coding agent's models cost together; None where one of them has no price.
+
+    `model` is what the agent was told to work with, `provider` whose models its program works with; a provider in the
+    name of a model counts more.
+    """
+    parts = []
+    for each in used:
+        named = each.model or model
+        if named is None or (provider is None and split_model(named) is None):
+            return None
+        whose, name = split_model(named) or (provider, named)
+        parts.append(price(each.usage, models=(name,), provider=whose))
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    return Price(cost_usd=round(sum(part.cost_usd for part in known), 9), source=known[0].source)
+
+
 @cache
 def has_prices() -> bool:
     """Whether there is a list on this machine."""
@@ -50,6 +61,8 @@ def has_prices() -> bool:
 
 @cache
 def _source() -> str:
+    from importlib import metadata  # noqa: PLC0415 - it imports a good part of the standard library
+
     return f"genai-prices {metadata.version('genai-prices')}"
 
 

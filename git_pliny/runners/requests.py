@@ -16,16 +16,9 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
-import anthropic
-import openai
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 from pydantic_ai.models import Model, StreamedResponse
-from pydantic_ai.models.anthropic import AnthropicModel
-from pydantic_ai.models.openai import OpenAIChatModel
-from pydantic_ai.providers.anthropic import AnthropicProvider
-from pydantic_ai.providers.openai import OpenAIProvider
-from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 from pydantic_ai.settings import ModelSettings
 
 from git_pliny.model.endpoint import Endpoint, ModelCall, Style
@@ -33,10 +26,10 @@ from git_pliny.model.session import Tokens
 from git_pliny.runners.answer import Answer, Pending
 from git_pliny.runners.base import Attempt, Reply, Result
 from git_pliny.runners.forms.reading import shortened
-from git_pliny.runners.prices import Usage, price
+from git_pliny.runners.prices import price
 from git_pliny.runners.trouble import CutShortError, EmptyAnswerError, LimitReachedError, RefusedError, Trouble, trouble
+from git_pliny.runners.usage import Usage
 
-_CONNECT_S = 30.0
 _LONGEST = 64 << 20
 """Bytes of an answer beyond which nobody means it."""
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -44,9 +37,17 @@ _NO_KEY = "none"
 """What servers get that want no key: the libraries insist on one."""
 
 
+_first = threading.Lock()
+
+
 def ask(attempt: Attempt, prompt: str) -> Pending:
-    """Send the prompt of an attempt to its model; the text goes into the attempt's output while it comes."""
-    return _Pending(asyncio.run_coroutine_threadsafe(_Request(attempt, prompt).answer(), _loop()))
+    """Send the prompt of an attempt to its model; the text goes into the attempt's output while it comes.
+
+    Called by many threads at once, of which the first imports what it takes.
+    """
+    with _first:
+        request = _Request(attempt, prompt)
+        return _Pending(asyncio.run_coroutine_threadsafe(request.answer(), _loop()))
 
 
 class _Pending:
@@ -92,28 +93,14 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-@cache
-def _openai(base_url: str, key: str) -> openai.AsyncOpenAI:
-    limit = openai.Timeout(None, connect=_CONNECT_S)
-    return openai.AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=limit)
-
-
-@cache
-def _anthropic(base_url: str, key: str) -> anthropic.AsyncAnthropic:
-    limit = anthropic.Timeout(None, connect=_CONNECT_S)
-    return anthropic.AsyncAnthropic(base_url=base_url, api_key=key, max_retries=0, timeout=limit)
-
-
-@cache
 def _model(provider: str, name: str, endpoint: Endpoint) -> Model:
+    """The model, once its style's library is imported: each takes longer than many a request."""
     key = endpoint.key or _NO_KEY
     if endpoint.style is Style.ANTHROPIC:
-        client = _anthropic(endpoint.base_url, key)
-        return AnthropicModel(name, provider=AnthropicProvider(anthropic_client=client))
-    speaks = _openai(endpoint.base_url, key)
-    if provider == "openai":
-        return OpenAIChatModel(name, provider=OpenAIProvider(openai_client=speaks))
-    return OpenAIChatModel(name, provider=OpenAICompatibleProvider(provider, openai_client=speaks))
+        from git_pliny.runners import anthropic_style as style  # noqa: PLC0415 - only where it is asked for
+    else:
+        from git_pliny.runners import openai_style as style  # type: ignore[no-redef] # noqa: PLC0415 - as above
+    return style.model(provider, name, endpoint.base_url, key)
 
 
 class _Request:
@@ -125,12 +112,22 @@ class _Request:
         self._attempt = attempt
         self._call: ModelCall = call
         self._endpoint = call.endpoint({**attempt.environ, **attempt.agent.env})
+        self._model = self._made()
         self._prompt = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self._parts: list[str] = []
         self._size = 0
         self._first_text_s: float | None = None
         self._begun = time.monotonic()
         self._response: ModelResponse | None = None
+
+    def _made(self) -> Model | Exception:
+        """The model, or what keeps the library from making it: an address that is none, say."""
+        try:
+            return _model(self._call.provider, self._call.name, self._endpoint)
+        except ImportError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is told like what goes wrong later
+            return error
 
     async def answer(self) -> Answer:
         """The answer, or what went wrong, which also stands at the end of the output."""
@@ -143,10 +140,9 @@ class _Request:
     async def _answer(self, output: int) -> Answer:
         limit = asyncio.timeout(None)
         try:
-            model = _model(self._call.provider, self._call.name, self._endpoint)
             async with limit:
                 self._set(limit)
-                await self._read(model, output)
+                await self._read(output)
         except Exception as error:  # noqa: BLE001 - whatever the libraries raise has ended the attempt, and no more
             is_late = limit.expired() and isinstance(error, TimeoutError)
             found = trouble(error, server=self._endpoint.server, secrets=self._endpoint.secrets)
@@ -162,8 +158,8 @@ class _Request:
         if self._attempt.timeout_s is not None:
             limit.reschedule(asyncio.get_running_loop().time() + self._attempt.timeout_s)
 
-    async def _read(self, model: Model, output: int) -> None:
-        async with self._stream(model) as stream:
+    async def _read(self, output: int) -> None:
+        async with self._stream() as stream:
             async for event in stream:
                 text = ""
                 if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
@@ -186,7 +182,7 @@ class _Request:
         self._parts.append(text)
 
     @asynccontextmanager
-    async def _stream(self, model: Model) -> AsyncIterator[StreamedResponse]:
+    async def _stream(self) -> AsyncIterator[StreamedResponse]:
         call = self._call
         settings = ModelSettings()
         if call.max_tokens is not None:
@@ -194,7 +190,9 @@ class _Request:
         if call.temperature is not None:
             settings["temperature"] = call.temperature
         asked = [ModelRequest.user_text_prompt(self._prompt)]
-        async with model_request_stream(model, asked, model_settings=settings, instrument=False) as stream:
+        if isinstance(self._model, Exception):
+            raise self._model
+        async with model_request_stream(self._model, asked, model_settings=settings, instrument=False) as stream:
             try:
                 yield stream
             except BaseException:

@@ -1,6 +1,7 @@
 """What an attempt left behind in words: its result file, and the end of its output. Nothing in them is trusted."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +36,17 @@ class _Written(msgspec.Struct):
     summary: str | None = None
 
 
+class _Judged(msgspec.Struct):
+    """A verdict as it may stand in an answer."""
+
+    verdict: Verdict
+    score: _Score | None = None
+    summary: str | None = None
+
+
 _decoder = msgspec.json.Decoder(_Written)
+_judged = msgspec.json.Decoder(_Judged)
+_BLOCK = re.compile(r"^```(?:json)?[ \t]*\n[ \t]*(\{(?:(?!^```).)*?\})\s*```\Z", re.MULTILINE | re.DOTALL)
 
 
 def read_result(path: Path | str) -> tuple[Result | None, str | None]:
@@ -67,6 +78,28 @@ def parse_result(raw: bytes) -> tuple[Result | None, str | None]:
         score=written.score,
         summary=written.summary,
     ), None
+
+
+def read_verdict(answer: str) -> tuple[Result | None, str | None]:
+    """The verdict at the end of an answer, or why what stands there can't be used; neither where it has none.
+
+    It is a JSON object with `verdict`: the last line, or a fenced block that ends the answer.
+    """
+    said = _at_end(answer.strip())
+    if said is None:
+        return None, None
+    try:
+        judged = _judged.decode(said)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        return None, f"the verdict at the end of its answer cannot be used: {error}"
+    return Result(verdict=judged.verdict, score=judged.score, summary=judged.summary), None
+
+
+def _at_end(answer: str) -> str | None:
+    if block := _BLOCK.search(answer):
+        return block[1]
+    last = answer.rpartition("\n")[2].strip()
+    return last if last.startswith("{") else None
 
 
 def _read_regular(path: Path | str) -> bytes | None:

@@ -15,7 +15,7 @@ from git_pliny.git.repository import Repository
 from git_pliny.git.writer import ObjectWriter, TreeNode
 from git_pliny.model.events import EventType, Line
 from git_pliny.model.names import encode
-from git_pliny.runners.base import OUTPUT, PROMPT
+from git_pliny.runners.base import ANSWER, OUTPUT, PROMPT
 
 _BATCH = 16 * 1024 * 1024
 _AT = "@"  # no encoded name contains it
@@ -118,6 +118,7 @@ class ArtifactsTree:
 
 def _files(folder: Path, agent: str, stem: str) -> Iterator[tuple[tuple[str, ...], Path | str, int]]:
     yield ("outputs", agent, f"{stem}.log"), f"{folder}{OUTPUT}", MODE_FILE
+    yield ("answers", agent, f"{stem}.md"), f"{folder}{ANSWER}", MODE_FILE
     yield ("prompts", agent, f"{stem}.md"), f"{folder}{PROMPT}", MODE_FILE
     if folder.is_symlink():  # put in place of ours
         return

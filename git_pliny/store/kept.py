@@ -10,13 +10,16 @@ from pathlib import Path
 from git_pliny.git.objects import MODE_LINK, MODE_TREE
 from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus
-from git_pliny.runners.base import OUTPUT
-from git_pliny.store.artifacts import AttemptPlace, Bounds, attempt_folder, bounded
+from git_pliny.runners.base import ANSWER, OUTPUT
+from git_pliny.store.artifacts import AttemptPlace, Bounds, attempt_folder, attempt_folders, bounded
 from git_pliny.store.run import Run
 from git_pliny.store.sessions import ARTIFACTS
 
 LONGEST = 256 * 1024
 """Bytes of one text; of a longer one its beginning and its end are given."""
+
+_END = 4000
+"""Characters of what an attempt printed that the next one is told."""
 
 
 def last_success(run: Run, agent: str) -> AttemptPlace | None:
@@ -34,10 +37,24 @@ def last_success(run: Run, agent: str) -> AttemptPlace | None:
 
 
 def read_output(run: Run, place: AttemptPlace) -> str | None:
-    """What the attempt printed; None where that is not kept."""
-    local = bounded(f"{attempt_folder(run.outputs, place)}{OUTPUT}", _bounds(run))
-    stored = f"{ARTIFACTS}{run.session}:outputs/{encode(place.agent)}/{place.stem}.log"
-    return _text(run, local if local is not None else run.reader.blob(stored))
+    """What the attempt answered, if it is a coding agent's, else what it printed; None where neither is kept."""
+    name = f"{encode(place.agent)}/{place.stem}"
+    for ending, kept in ((ANSWER, f"answers/{name}.md"), (OUTPUT, f"outputs/{name}.log")):
+        local = bounded(f"{attempt_folder(run.outputs, place)}{ending}", _bounds(run))
+        stored = f"{ARTIFACTS}{run.session}:{kept}"
+        text = _text(run, local if local is not None else run.reader.blob(stored))
+        if text is not None:
+            return text
+    return None
+
+
+def printed_last(run: Run, agent: str, attempt: int, begin: str) -> str:
+    """The end of what an attempt printed, from its last `begin` on; empty where this machine does not have it."""
+    for folder in attempt_folders(run.repository, run.session, agent):
+        if folder.name.rpartition("@")[2].startswith(f"{attempt}-"):
+            text = _text(run, bounded(f"{folder}{OUTPUT}", _bounds(run))) or ""
+            return text[text.rfind(begin) + 1 if begin and begin in text else 0 :][-_END:]
+    return ""
 
 
 class Delivered(Mapping[str, str]):

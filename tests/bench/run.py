@@ -15,6 +15,7 @@ BENCHES = (
     ("bench_isolation.py",),
     ("bench_session_list.py",),
     ("bench_output.py",),
+    ("bench_models.py",),
 )
 
 

@@ -69,6 +69,13 @@ def test_the_answer_is_the_output_and_the_deliverable(scratch: Scratch, server: 
     assert agent["tokens"] == {"input": INPUT, "output": OUTPUT}
 
 
+def test_an_answer_that_is_handed_on_by_name_is_no_file_of_the_workspace(scratch: Scratch, server: Server) -> None:
+    planned(scratch, server, prompt="[[say: All is well.]]", answer="notes.md")
+    scratch.pliny("execute")
+    assert kept(scratch, "deliverables/") == "All is well.\n"
+    assert scratch.git("status", "--porcelain") == "?? pliny.yaml"
+
+
 @both_styles
 def test_the_cost_is_that_of_the_listed_model_and_says_so(scratch: Scratch, server: Server, style: str) -> None:
     planned(scratch, server, style=style)
@@ -281,3 +288,20 @@ def test_a_plan_of_commands_imports_nothing_of_it(scratch: Scratch) -> None:
         assert done.returncode == 0, done.stderr
         loaded = set(done.stderr.split())
         assert not loaded & {"asyncio", "pydantic", "pydantic_ai", "openai", "anthropic", "genai_prices"}
+
+
+def test_agents_that_ask_one_server_wait_for_it_together(scratch: Scratch, server: Server) -> None:
+    asks = {"model": "openai/gpt-5", "prompt": "Say it.", "retry": {"initial_delay": 10}}
+    limited = {**asks, "base_url": f"{server.address}/429x1/together/v1"}
+    free = {**asks, "model": "mistral/small", "base_url": f"{server.address}/v1", "api_key_env": "OPENAI_API_KEY"}
+    agents = {**dict.fromkeys("abc", limited), "other": free}
+    scratch.plan(json.dumps({"execution": {"parallel": True, "jobs": 1}, "agents": agents}))
+    scratch.environ["OPENAI_API_KEY"] = KEY
+    scratch.pliny("execute")
+    [hold] = entries(scratch, "hold")
+    host = server.address.removeprefix("http://")
+    assert (hold["agent"], hold["data"]["provider"], hold["data"]["delay_s"]) == ("a", f"openai at {host}", RETRY_AFTER)
+    starts = {entry["agent"]: entry["ts"] for entry in entries(scratch, "agent_start")}
+    assert all(starts[name] > hold["data"]["until"] for name in "abc")
+    assert starts["other"] < hold["data"]["until"]
+    assert [agent["attempts"] for agent in scratch.session()["agents"].values()] == [2, 1, 1, 1]

@@ -41,7 +41,7 @@ def written(folder: Path, text: str) -> Path:
     [
         ("claude", "All done.", Tokens(input=3600, output=102), 0.01785),
         ("codex", "All done.", Tokens(input=2400, output=68), None),
-        ("gemini", "All done.", Tokens(input=2400, output=68), None),
+        ("gemini", "All done.", Tokens(input=2400, output=68), 0.00323),
         ("opencode", "All done.", Tokens(input=2400, output=68), None),
         ("qwen", "All done.", Tokens(input=2400, output=68), None),
         ("aider", "All done.", Tokens(input=1200, output=34), None),
@@ -189,3 +189,33 @@ def test_no_output_breaks_a_form(
     whole = recorded.read_bytes() if recorded.exists() else b""
     path.write_bytes(whole[:cut] + noise + whole[cut + len(noise) :])
     FORMS[form](Output(path=path, beside=str(path)))
+
+
+@pytest.mark.parametrize(
+    ("form", "model", "cost"),
+    [
+        ("codex", "gpt-5", (2000 * 1.25 + 400 * 0.125 + 68 * 10) / 1e6),
+        ("codex", None, None),
+        ("codex", "my-own", None),
+        ("gemini", None, (2000 * 1.25 + 400 * 0.125 + 68 * 10) / 1e6),
+        ("qwen", None, None),
+        ("llm", "gpt-5", None),
+    ],
+)
+def test_a_cost_that_is_not_told_is_by_the_listed_price_of_a_known_model_or_unknown(
+    form: str, model: str | None, cost: float | None
+) -> None:
+    path = DATA / f"{form}-ok.txt"
+    read = FORMS[OutputForm(form)](Output(path=path, beside=str(path.with_suffix(""))))
+    result = told(Outcome(exit_code=0), read, form, model).result
+    assert result is not None
+    assert result.cost_usd == (None if cost is None else pytest.approx(cost))
+    assert (result.cost_from or "").startswith("genai-prices") == (cost is not None)
+
+
+def test_the_cost_that_claude_tells_for_models_of_others_is_none(tmp_path: Path) -> None:
+    text = (DATA / "claude-ok.txt").read_text().replace("claude-opus-4-8[1m]", "qwen3-coder")
+    result = concluded("claude", written(tmp_path, text), 0).outcome.result
+    assert result is not None
+    assert result.cost_usd is None
+    assert result.tokens == Tokens(input=3600, output=102)

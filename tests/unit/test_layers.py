@@ -46,6 +46,7 @@ IMPORTS_LATE = {
     "git_pliny.plans.prompts",
     "git_pliny.runners.model",
     "git_pliny.runners.prices",
+    "git_pliny.runners.requests",
 }
 """Where what the command line asks for is imported, and the engine of templates when the first one is met."""
 

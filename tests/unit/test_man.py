@@ -43,7 +43,7 @@ def test_writing_removes_the_pages_of_commands_that_are_no_more(tmp_path: Path) 
 def test_every_command_of_a_group_has_its_place_in_the_page_of_the_group() -> None:
     page = dict(manpages.pages())["git-pliny-frameworks.1"]
     assert r".SS \fBgit pliny frameworks list\fR" in page
-    assert r"\fBgit pliny frameworks show\fR [\-\-json] NAME" in page
+    assert r"\fBgit pliny frameworks show\fR [\-\-prompt\ PHASE] [\-\-json] NAME" in page
 
 
 def test_the_page_of_the_program_names_its_exit_codes() -> None:

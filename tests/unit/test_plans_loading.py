@@ -299,7 +299,9 @@ def test_a_coding_agent_that_a_phase_names_is_refused_with_the_way_to_run_it(tmp
     assert error.message.startswith(
         "pliny.yaml:1:28: agent `rev` can't be run: `.claude/agents/rev.md` does not say which coding agent runs it"
     )
-    assert error.hint == "say it in pliny.yaml: agents: {rev: {use: claude}}"
+    assert error.hint == (
+        "say it in pliny.yaml: agents: {rev: {use: claude}}; or for all: git pliny execute --use claude"
+    )
 
 
 # Where the plan is looked for
@@ -392,7 +394,8 @@ def test_a_phase_without_an_agent_is_refused_with_both_ways_to_give_one(tmp_path
     assert error.message == "pliny.yaml:1:24: phase `identify` of framework rise has no agent"
     assert (
         error.hint
-        == "write `agents: {identify: {run: …, phase: identify}}` in pliny.yaml, or a program .pliny/agents/identify"
+        == "write `agents: {identify: {run: …, phase: identify}}` in pliny.yaml, or a program .pliny/agents/identify; "
+        "or have the built-in agent do it: --use PRESET"
     )
 
 

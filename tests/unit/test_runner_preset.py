@@ -22,11 +22,15 @@ SHOW = 'printf "%s|" "$@"; cat'
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     def run_agent(
-        script: str, *args: str, use: Use | None = None, env: dict[str, str] | None = None, **of: Any
+        script: str,
+        *args: str,
+        use: Use | None = None,
+        env: dict[str, str] | None = None,
+        answer: str | None = None,
+        **of: Any,
     ) -> Outcome:
-        agent = Agent(
-            name="a", run=("/bin/sh", "-c", script, "sh", *args), use=use or Use(preset="mine"), env=env or {}
-        )
+        call = ("/bin/sh", "-c", script, "sh", *args)
+        agent = Agent(name="a", run=call, use=use or Use(preset="mine"), env=env or {}, answer=answer)
         given: dict[str, Any] = {"prompt": "Do it.", **of}
         attempt = Attempt(
             session="s",
@@ -154,6 +158,34 @@ def test_a_cancelled_agent_is_not_read(tmp_path: Path) -> None:
     outcome = running.wait()
     assert outcome.cancelled
     assert outcome.error is None
+
+
+@pytest.mark.parametrize("place", ["argument", "variable"])
+def test_a_prompt_that_no_argument_can_hold_is_refused_before_the_start(run: Run, tmp_path: Path, place: str) -> None:
+    given: dict[str, Any] = {"env": {"ASKED": "{prompt}"}} if place == "variable" else {}
+    words = ["{prompt}"] if place == "argument" else []
+    refused = run("touch started", *words, prompt="ä" * 65536, **given)
+    assert "an argument of /bin/sh would be" in (refused.refusal or "")
+    assert not (tmp_path / "started").exists()
+    assert run("touch started", *words, prompt="ä" * 65530, **given).exit_code == 0
+
+
+def test_an_answer_is_kept_beside_the_attempt_and_delivered_under_its_name(run: Run, tmp_path: Path) -> None:
+    outcome = run("echo said", answer="notes.md")
+    assert (outcome.answer, [each.name for each in outcome.deliverables]) == ("said", ["notes.md"])
+    assert (tmp_path / "output" / "a@1" / "notes.md").read_text() == "said"
+    assert (tmp_path / "output" / "a@1.answer.md").read_text() == "said"
+
+
+def test_an_agent_that_delivers_the_file_itself_keeps_its_own(run: Run, tmp_path: Path) -> None:
+    run("echo own > $PLINY_DELIVERABLES/notes.md; echo said", answer="notes.md")
+    assert (tmp_path / "output" / "a@1" / "notes.md").read_text() == "own\n"
+
+
+def test_without_an_answer_its_file_is_missing(run: Run) -> None:
+    assert run("true", answer="notes.md").missing_deliverables == ("notes.md",)
+    outside = run("rmdir $PLINY_DELIVERABLES && ln -s / $PLINY_DELIVERABLES; echo said", answer="notes.md")
+    assert "notes.md" in outside.missing_deliverables
 
 
 def running(tmp_path: Path, script: str) -> Watchable:

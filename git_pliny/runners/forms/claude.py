@@ -7,6 +7,9 @@ import msgspec
 from git_pliny.model.session import Tokens
 from git_pliny.runners.forms.reading import Output, Reading, cost, decoded, shortened
 
+_OWN = "claude"
+"""Stands in the name of every model whose price it knows; any other's costs as much as one of its own, it says."""
+
 
 class _Used(msgspec.Struct, rename="camel"):
     input_tokens: int = 0
@@ -45,11 +48,12 @@ def _reading(found: _Result) -> Reading:
         output=sum(each.output_tokens for each in used),
     )
     known = tokens if used else None
+    has_prices = all(_OWN in name for name in found.model_usage)
     said = found.result or " ".join(found.errors) or found.subtype
     return Reading(
         text=None if found.is_error else shortened(found.result),
         tokens=known,
-        cost_usd=cost(found.total_cost_usd, known),
+        cost_usd=cost(found.total_cost_usd, known) if has_prices else None,
         error=said if found.is_error else None,
         http_status=found.api_error_status if found.is_error else None,
     )

@@ -4,6 +4,7 @@ import msgspec
 
 from git_pliny.model.session import Tokens
 from git_pliny.runners.forms.reading import Output, Reading, decoded, shortened
+from git_pliny.runners.usage import Usage, Used
 
 _BUSY = "currently experiencing high demand"
 """How it words every answer of 500 and above, whose number it does not tell."""
@@ -13,6 +14,8 @@ class _Usage(msgspec.Struct):
     input_tokens: int = 0
     """Those that were cached are among them."""
     output_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_input_tokens: int = 0
 
 
 class _Item(msgspec.Struct):
@@ -36,6 +39,7 @@ _decoder = msgspec.json.Decoder(_Event)
 
 def read(output: Output) -> Reading | None:
     text, tokens, ended, failed = "", None, False, None
+    spent: list[Used] = []
     for line in output.lines():
         match decoded(_decoder, line):
             case _Event(type="item.completed", item=_Item(type="agent_message", text=said)):
@@ -45,10 +49,22 @@ def read(output: Output) -> Reading | None:
                 if usage is not None:
                     used = Tokens(input=usage.input_tokens, output=usage.output_tokens)
                     tokens = used if tokens is None else tokens + used
+                    spent.append(_used(usage))
             case _Event(type="turn.failed", error=error):
                 ended, failed = True, (error.message if error else "") or "the turn failed"
     if not ended:
         return None
     if failed is not None:
-        return Reading(tokens=tokens, error=failed, http_status=503 if _BUSY in failed else None)
-    return Reading(text=shortened(text), tokens=tokens)
+        return Reading(tokens=tokens, used=tuple(spent), error=failed, http_status=503 if _BUSY in failed else None)
+    return Reading(text=shortened(text), tokens=tokens, used=tuple(spent))
+
+
+def _used(usage: _Usage) -> Used:
+    return Used(
+        usage=Usage(
+            input_tokens=usage.input_tokens,
+            cache_read_tokens=usage.cached_input_tokens or None,
+            cache_write_tokens=usage.cache_write_input_tokens or None,
+            output_tokens=usage.output_tokens,
+        )
+    )

@@ -9,6 +9,7 @@ import msgspec
 
 from git_pliny.model.session import Tokens
 from git_pliny.runners.forms.reading import Output, Reading, decoded, shortened
+from git_pliny.runners.usage import Usage, Used
 
 _OBJECT = re.compile(rb"^\{$.*?^\}$", re.MULTILINE | re.DOTALL)
 _STATUSES = range(400, 600)
@@ -22,6 +23,7 @@ class _Counts(msgspec.Struct):
     prompt: int = 0
     candidates: int = 0
     thoughts: int = 0
+    cached: int = 0
 
 
 class _Model(msgspec.Struct):
@@ -61,16 +63,26 @@ def read(output: Output) -> Reading | None:
 
 
 def _reading(result: _Result) -> Reading:
-    models = result.stats.models.values() if result.stats else ()
-    used = [model.tokens for model in models]
+    models = result.stats.models if result.stats else {}
+    used = [model.tokens for model in models.values()]
     tokens = Tokens(
         input=sum(each.prompt for each in used), output=sum(each.candidates + each.thoughts for each in used)
     )
     known = tokens if used else None
+    spent = tuple(_used(name, model.tokens) for name, model in models.items())
     if result.error is None:
-        return Reading(text=shortened(result.response), tokens=known)
+        return Reading(text=shortened(result.response), tokens=known, used=spent)
     answer = decoded(_answer, result.error.message.encode())
     error = answer.error if answer else result.error
     status = error.code if isinstance(error.code, int) and error.code in _STATUSES else None
     said = f"connection closed: {_CUT}" if error.message == _CUT else error.message
-    return Reading(tokens=known, error=said or "an error without a message", http_status=status)
+    return Reading(tokens=known, used=spent, error=said or "an error without a message", http_status=status)
+
+
+def _used(model: str, counts: _Counts) -> Used:
+    usage = Usage(
+        input_tokens=counts.prompt,
+        cache_read_tokens=counts.cached or None,
+        output_tokens=counts.candidates + counts.thoughts,
+    )
+    return Used(model=model, usage=usage)

@@ -7,6 +7,7 @@ import msgspec
 
 from git_pliny.model.session import Tokens
 from git_pliny.runners.forms.reading import Output, Reading, decoded, shortened
+from git_pliny.runners.usage import Usage, Used
 
 _BEGIN = b'{"type":"result",'
 """Only an event itself begins so: in texts inside it the quotes are escaped."""
@@ -18,6 +19,7 @@ class _Usage(msgspec.Struct):
     input_tokens: int = 0
     """Those that were cached are among them."""
     output_tokens: int = 0
+    cache_read_input_tokens: int = 0
 
 
 class _Api(msgspec.Struct, rename="camel"):
@@ -65,4 +67,17 @@ def _reading(found: _Result) -> Reading:
         return Reading(tokens=known, error=said, http_status=int(told[1]) if told[1] else None)
     if found.is_error:
         return Reading(tokens=known, error=said or "an error without a message")
-    return Reading(text=shortened(found.result), tokens=known)
+    return Reading(text=shortened(found.result), tokens=known, used=_used(found))
+
+
+def _used(found: _Result) -> tuple[Used, ...]:
+    """Nothing where several models share the figures: which used how much, nobody tells."""
+    names = list(found.stats.models) if found.stats else []
+    if found.usage is None or len(names) != 1:
+        return ()
+    usage = Usage(
+        input_tokens=found.usage.input_tokens,
+        cache_read_tokens=found.usage.cache_read_input_tokens or None,
+        output_tokens=found.usage.output_tokens,
+    )
+    return (Used(model=names[0], usage=usage),)

@@ -13,6 +13,7 @@ from typing import BinaryIO, TypeVar
 import msgspec
 
 from git_pliny.model.session import Tokens
+from git_pliny.runners.usage import Used
 
 TAIL, WHOLE, LINE = 4 << 20, 64 << 20, 1 << 20
 """Bytes: of the end, of what is read line by line, of a line that is looked at."""
@@ -28,6 +29,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
     tokens: Tokens | None = None
     cost_usd: float | None = None
+    used: tuple[Used, ...] = ()
+    """The same tokens as prices need them, where the program does not tell a cost."""
     error: str | None = None
     http_status: int | None = None
     retry_after_s: float | None = None
