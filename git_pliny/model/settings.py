@@ -158,6 +158,8 @@ class ErrorHandling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     rules: tuple[ErrorRule, ...] = ()
     max_delay: Milliseconds = 300_000
     """No retry waits longer than this, in milliseconds, unless the server itself asked for more."""
+    max_wait: Duration = "1h"
+    """No server is waited for longer than this: where it asks for more, the agent fails and can be run again later."""
 
 
 class OutputSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

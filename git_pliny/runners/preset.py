@@ -11,7 +11,7 @@ import msgspec
 
 from git_pliny.model.plan import Agent
 from git_pliny.model.preset import Use
-from git_pliny.runners.base import Attempt, Outcome, Result, Running
+from git_pliny.runners.base import Attempt, Outcome, Result, Running, Watchable
 from git_pliny.runners.command import CommandRunner, never_started, refused, write_own
 from git_pliny.runners.deliverables import collect
 from git_pliny.runners.forms.reading import Output, Reading
@@ -21,6 +21,8 @@ from git_pliny.runners.prices import price_of
 _AT_START = re.compile(r"\{(prompt|prompt_file|deliverables|result|file:([A-Za-z0-9_][A-Za-z0-9_.-]*))\}")
 _CONTEXT = re.compile(r"\{[{%][^}]*\bcontext\b")
 _NO_FILE = 2
+_SOON_READ = 1 << 20
+"""Bytes of output that are read in no time."""
 _WHOSE = {"codex": "openai", "gemini": "google"}
 """Whose models a program works with, where their names do not say it."""
 
@@ -62,14 +64,39 @@ def _places_context(attempt: Attempt) -> bool:
     return agent.template and agent.prompt is not None and _CONTEXT.search(agent.prompt) is not None
 
 
-class _RunningAgent:
+class _RunningAgent(Watchable):
+    """As the command that it is, and what is read of it once that has ended."""
+
     def __init__(self, attempt: Attempt, use: Use, running: Running) -> None:
         self._attempt = attempt
         self._use = use
         self._running = running
+        self._collected: Outcome | None = None
 
     def wait(self) -> Outcome:
-        outcome = self._running.wait()
+        return self._read(self._collected or self._running.wait())
+
+    def descriptor(self) -> int | None:
+        return self._running.descriptor() if isinstance(self._running, Watchable) else None
+
+    def collect(self) -> Outcome | None:
+        """None too where so much was printed that reading it would keep the others waiting.
+
+        And where an answer is to be delivered: once collected, the folder of what was may be another attempt's.
+        """
+        assert isinstance(self._running, Watchable)  # noqa: S101 - only then there is a descriptor
+        if self._attempt.agent.answer:
+            return None
+        self._collected = outcome = self._running.collect()
+        if outcome is None or outcome.output_size > _SOON_READ:
+            return None
+        return self._read(outcome)
+
+    def lasts(self) -> None:
+        if isinstance(self._running, Watchable):
+            self._running.lasts()
+
+    def _read(self, outcome: Outcome) -> Outcome:
         if outcome.launch_errno == _NO_FILE and self._use.install:
             said = f"{outcome.launch_error}; to install it: {self._use.install}"
             return msgspec.structs.replace(outcome, launch_error=said)
