@@ -185,3 +185,9 @@ def test_without_an_answer_its_file_is_missing(run: Run) -> None:
     assert run("true", answer="notes.md").missing_deliverables == ("notes.md",)
     outside = run("rmdir $PLINY_DELIVERABLES && ln -s / $PLINY_DELIVERABLES; echo said", answer="notes.md")
     assert "notes.md" in outside.missing_deliverables
+
+
+def test_an_agent_that_heeds_the_end_of_its_time_politely_has_timed_out_all_the_same(run: Run) -> None:
+    script = "trap 'exit 0' TERM; sleep 60 & wait"
+    found = run(script, use=Use(preset="gemini", output=OutputForm.GEMINI), timeout_s=0.3)
+    assert (found.exit_code, found.timed_out, found.error) == (0, True, None)
