@@ -11,11 +11,13 @@ import msgspec
 
 from git_pliny.model.plan import Agent
 from git_pliny.model.preset import Use
+from git_pliny.runners.alarm import AlarmClock
 from git_pliny.runners.base import Attempt, Outcome, Result, Running, Watchable
 from git_pliny.runners.command import CommandRunner, never_started, refused, write_own
 from git_pliny.runners.deliverables import collect
 from git_pliny.runners.forms.reading import Output, Reading
 from git_pliny.runners.forms.registry import FORMS
+from git_pliny.runners.patience import WAITS, Patient
 from git_pliny.runners.prices import price_of
 
 _AT_START = re.compile(r"\{(prompt|prompt_file|deliverables|result|file:([A-Za-z0-9_][A-Za-z0-9_.-]*))\}")
@@ -35,6 +37,7 @@ class PresetRunner:
 
     def __init__(self) -> None:
         self._commands = CommandRunner()
+        self._alarms = AlarmClock()
 
     def start(self, attempt: Attempt) -> Running:
         use = attempt.agent.use
@@ -50,7 +53,10 @@ class PresetRunner:
         called = _called(attempt, use, prompt)
         if problem := _too_long(called.agent):
             return refused(problem)
-        return _RunningAgent(attempt, use, self._commands.start(called))
+        running = self._commands.start(called)
+        if wait := WAITS.get(use.output):
+            running = Patient(running, attempt.output, wait, self._alarms)
+        return _RunningAgent(attempt, use, running)
 
 
 def with_context(attempt: Attempt) -> str:
@@ -117,7 +123,8 @@ def told(outcome: Outcome, reading: Reading | None, name: str, model: str | None
     follows from the listed prices of the models that it says it worked with, or else of `model`.
     """
     if reading is None:
-        unread = f"{name} ended without a result that can be read" if outcome.exit_code == 0 else None
+        is_whole = outcome.exit_code == 0 and not outcome.timed_out
+        unread = f"{name} ended without a result that can be read" if is_whole else None
         return msgspec.structs.replace(outcome, error=unread)
     own = outcome.result or Result()
     cost_usd = own.cost_usd if reading.cost_usd is None else reading.cost_usd

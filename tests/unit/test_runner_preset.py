@@ -236,3 +236,9 @@ def test_a_failure_is_waited_for_since_others_of_its_group_may_live(tmp_path: Pa
     ended(found)
     assert found.collect() is None
     assert found.wait().exit_code == 3
+
+
+def test_an_agent_that_heeds_the_end_of_its_time_politely_has_timed_out_all_the_same(run: Run) -> None:
+    script = "trap 'exit 0' TERM; sleep 60 & wait"
+    found = run(script, use=Use(preset="gemini", output=OutputForm.GEMINI), timeout_s=0.3)
+    assert (found.exit_code, found.timed_out, found.error) == (0, True, None)
