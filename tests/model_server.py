@@ -5,7 +5,8 @@ of the tests need, always as streams. A prompt with `[[run: COMMAND]]` has the m
 once; with `[[say: TEXT]]` it answers TEXT, and to any other prompt `Done.`. Below `/STATUS/…` (`/429/v1/messages`) that is all
 that it answers, with the key that it was given, as some servers do. Below `/drop/…`, `/garbage/…`, `/empty/…`, `/cut/…`,
 `/short/…` (cut, and yet closed in order), `/long/…` (cut at its limit), `/hang/…` and `/stall/…` (amid the text) it goes wrong
-in these ways; `/429x2/KEY/…` does so for the first two requests of the KEY.
+in these ways; `/429x2/KEY/…` does so for the first two requests of the KEY. With a script it takes the steps that this has for
+the prompt, a tool call each.
 """
 
 import json
@@ -14,10 +15,11 @@ import select
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 INPUT, OUTPUT = 1000, 30
@@ -33,6 +35,16 @@ RETRY_AFTER = 1
 
 Json = dict[str, Any]
 Event = tuple[str | None, Json]
+Step = tuple[str, dict[str, str]]
+"""A tool to call, with its arguments: texts, in which `{folder}` is the one that the agent says it works in."""
+
+Script = Mapping[str, Sequence[Step]]
+"""What to do, by a part of the prompt that tells it from the others."""
+
+_NUMBERS = count(1)
+"""A program takes a call with the number of an earlier one for the same, and asks for ever."""
+
+_FOLDER = re.compile(r"[Ww]orking directory: (\S+?)\\n")
 
 
 class Server(ThreadingHTTPServer):
@@ -47,6 +59,7 @@ class Server(ThreadingHTTPServer):
         self.asked: list[tuple[str, Json]] = []
         self.faults: Counter[str] = Counter()
         self.left = 0
+        self.script: Script = {}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients go away when they have what they want."""
@@ -57,9 +70,10 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def serving(script: Script | None = None) -> Iterator[str]:
     """The address of a server."""
     with running() as server:
+        server.script = script or {}
         yield server.address
 
 
@@ -144,7 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.left += 1
 
     def _events(self, body: Json, *, text: str | None = None, end: str = "stop") -> list[Event]:
-        call = _call(body)
+        assert isinstance(self.server, Server)
+        call = _scripted(body, self.server.script) or _call(body)
         said = _said(body) if text is None else text
         if "/messages" in self.path:
             return _messages(call, said, end)
@@ -172,6 +187,17 @@ def _stream(events: list[Event]) -> bytes:
 def _said(body: Json) -> str:
     asked = _SAY.search(json.dumps(body.get("messages") or ""))
     return json.loads(f'"{asked[1]}"') if asked else ANSWER
+
+
+def _scripted(body: Json, script: Script) -> tuple[str, Json] | None:
+    """The next step for a prompt that the script knows; what is said about the prompt without tools is none."""
+    said, whole = json.dumps(body.get("messages") or ""), json.dumps(body)
+    steps = next((steps for part, steps in script.items() if json.dumps(part)[1:-1] in said), ())
+    taken, found = said.count('"tool_result"'), _FOLDER.search(whole)
+    if taken >= len(steps) or found is None or not body.get("tools"):
+        return None
+    name, arguments = steps[taken]
+    return name, {key: text.replace("{folder}", found[1]) for key, text in arguments.items()}
 
 
 def _call(body: Json) -> tuple[str, Json] | None:
@@ -229,7 +255,7 @@ def _text_block(text: str) -> tuple[Json, Json]:
 
 
 def _tool_block(name: str, arguments: Json) -> tuple[Json, Json]:
-    block = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
+    block = {"type": "tool_use", "id": f"toolu_{next(_NUMBERS)}", "name": name, "input": {}}
     return block, {"type": "input_json_delta", "partial_json": json.dumps(arguments)}
 
 

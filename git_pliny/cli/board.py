@@ -166,6 +166,8 @@ class Board:
         self._places = {phase.name: place for place, phase in enumerate(plan.phases, 1)}
         self._here = Tally(self._phase.agents)
         self._attempts: dict[str, _Attempt] = {}
+        self._holds: dict[str, float] = {}
+        """Until when nobody asks a provider."""
         self._checkpoint = ""
         self._round = 1
         self._spent = ""
@@ -179,6 +181,9 @@ class Board:
             self._here.recount(state)
         elif entry.type == EventType.CHECKPOINT:
             self._checkpoint = str(entry.data.get("name", ""))
+        elif entry.type == EventType.HOLD:
+            seconds = _seconds(entry.data.get("delay_s")) or 0.0
+            self._holds[str(entry.data.get("provider"))] = self._monotonic() + seconds
         elif entry.type in _OF_MANY:
             self._look_up(state)
         if entry.type in _SPENDING:
@@ -248,6 +253,8 @@ class Board:
     def _row(self, name: str, now: float) -> Row:
         standing = self._here.of(name) or Standing.WAITING
         known = self._attempts.get(name)
+        if held := self._held(name, standing, now, known):
+            return held
         title = self._plan.agents[name].title
         if known is None or standing is Standing.WAITING:
             return Row(name=name, standing=standing, detail=self._lacks(name, standing) or title)
@@ -257,6 +264,17 @@ class Board:
         elif standing is Standing.RETRYING:
             seconds = max((known.length or 0.0) - (now - known.at), 0.0)
         return Row(name=name, standing=standing, attempt=known.number, seconds=seconds, detail=known.said or title)
+
+    def _held(self, name: str, standing: Standing, now: float, known: _Attempt | None) -> Row | None:
+        """An agent that its provider keeps waiting, where it has longer to wait for that than for anything else."""
+        provider = self._plan.agents[name].provider
+        left = self._holds.get(provider, now) - now
+        own = (known.length or 0.0) - (now - known.at) if known and standing is Standing.RETRYING else 0.0
+        is_next = standing is Standing.RETRYING or (standing is Standing.WAITING and not self._lacks(name, standing))
+        if not is_next or left <= max(own, 0.0):
+            return None
+        number = known.number if known else 1
+        return Row(name=name, standing=standing, attempt=number, seconds=left, detail=f"waiting for {provider}")
 
     def _lacks(self, name: str, standing: Standing) -> str:
         """What a waiting agent waits for, of its own phase: the earlier ones are over."""

@@ -113,6 +113,10 @@ def _retried(entry: Entry) -> str:
     return f"retrying in {_length(entry.data.get('delay_s'))}"
 
 
+def _held(entry: Entry) -> str:
+    return f"waiting for {entry.data.get('provider')}, {_length(entry.data.get('delay_s'))}"
+
+
 def _took(data: Mapping[str, Any]) -> str:
     seconds = data.get("duration_s")
     return f" in {_length(seconds)}" if seconds is not None else ""
@@ -145,6 +149,7 @@ _WORDS: Mapping[str, Callable[[Entry], str]] = {
     EventType.AGENT_SKIP: lambda entry: f"skipped, {entry.data.get('reason')}",
     EventType.AGENT_BLOCK: lambda entry: f"blocked, needs {entry.data.get('by')}",
     EventType.ERROR: _attempt_failed,
+    EventType.HOLD: _held,
     EventType.RETRY: _retried,
     EventType.CHECKPOINT: lambda entry: f"checkpoint {entry.data.get('name')}",
 }

@@ -61,7 +61,7 @@ def conclude(
     evidence = Evidence(
         exit_code=outcome.exit_code,
         signal=outcome.signal,
-        timed_out=outcome.timed_out,
+        timed_out=outcome.timed_out and outcome.error is None,  # what kept it waiting says more
         launch_errno=outcome.launch_errno,
         launch_error=outcome.launch_error,
         refusal=outcome.refusal,

@@ -15,6 +15,7 @@ from git_pliny.executor.finishing import finish_merges, keep_abandoned
 from git_pliny.executor.jobs import clear_leftovers
 from git_pliny.executor.phase import PhaseLoop
 from git_pliny.executor.rounds import NextRound, after_round
+from git_pliny.executor.waiting import restore
 from git_pliny.executor.workers import Interrupt
 from git_pliny.model import graph
 from git_pliny.model.codec import changed_agents
@@ -87,6 +88,7 @@ class Coordinator:
             self._desk.note(EventType.SESSION_RESUME, data={key: value for key, value in data.items() if value})
         self._take_plan()
         self._take_budget()
+        restore(self._desk)
         self._desk.commit()
         self._missed_checkpoint()
         self._reopen()

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from git_pliny.executor.holds import Holds
 from git_pliny.executor.options import Order
 from git_pliny.executor.progress import Reporter
 from git_pliny.executor.workers import Workers
@@ -21,6 +22,8 @@ class Desk(msgspec.Struct, kw_only=True):
     run: Run
     reporter: Reporter
     workers: Workers
+    holds: Holds = msgspec.field(default_factory=Holds)
+    """Of this execution: they outlast its phases."""
     waiting: list[Event] = []
     _warned: set[str] = set()
 

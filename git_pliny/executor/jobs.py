@@ -14,6 +14,7 @@ from git_pliny.executor.options import Order
 from git_pliny.executor.prompting import make_prompt
 from git_pliny.executor.records import request_data
 from git_pliny.executor.resolving import Resolution
+from git_pliny.executor.waiting import refusal
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.endpoint import DEFAULT_TIMEOUT_S
 from git_pliny.model.events import EventType
@@ -58,14 +59,16 @@ def make_job(
         context = (resolution.words if resolution else "") + _context(desk.order, agent)
         prompt = make_prompt(desk, agent, phase, number, context)
     except ConfigError as error:
-        refusal = Outcome(refusal=error.message)
-        return Job(_attempt(desk, phase, agent, number), runner_for(agent), None, refusal=refusal)
+        invalid = Outcome(refusal=error.message)
+        return Job(_attempt(desk, phase, agent, number), runner_for(agent), None, refusal=invalid)
     attempt = _attempt(desk, phase, agent, number, context=_task(desk.order) + context, prompt=prompt)
     if agent.model is not None:
         asked = request_data(agent.model, {**desk.order.environ, **agent.env})
         desk.note(EventType.LLM_REQUEST, agent=name, phase=phase.name, attempt=number, data=asked)
     if time_left_s is not None and (attempt.timeout_s is None or time_left_s <= attempt.timeout_s):
         attempt = msgspec.structs.replace(attempt, timeout_s=time_left_s, is_budget=True)
+    if refused := refusal(desk, agent.provider):
+        return Job(attempt, runner_for(agent), None, refusal=refused)
     clear = _clearing(desk, name) if number > 1 and not desk.order.options.ignore_leftovers else None
     if merging is None:
         return Job(attempt, runner_for(agent), clear)

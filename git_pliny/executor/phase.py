@@ -5,7 +5,6 @@ All of it on the coordinator's thread. The end of one agent and the start of the
 
 import math
 from collections import deque
-from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
@@ -17,10 +16,12 @@ from git_pliny.executor.isolation import IsolatedJob, is_isolated
 from git_pliny.executor.job import Finished, Job
 from git_pliny.executor.jobs import make_job
 from git_pliny.executor.merging import Merging
+from git_pliny.executor.queue import Queue
 from git_pliny.executor.records import Records
 from git_pliny.executor.resolving import Intake, Resolution, Settled
 from git_pliny.executor.retry import RetryPolicy
 from git_pliny.executor.schedule import Schedule
+from git_pliny.executor.waiting import Waiting
 from git_pliny.executor.workers import Interrupt
 from git_pliny.model.events import EventType
 from git_pliny.model.failure import Failure
@@ -51,7 +52,8 @@ class PhaseLoop:
         self._jobs: dict[str, Job] = {}
         self._reports: deque[Finished | Interrupt] = deque()
         """What the workers told and is still to be heeded; what ends the phase early counts the rest as well."""
-        self._delayed: list[tuple[float, str]] = []
+        self._queue = Queue(self._schedule, desk.holds, self._provider)
+        self._waiting = Waiting(desk)
         self._retries: dict[str, int] = {}
         self._merging = Merging(desk, phase)
         self._intake = Intake(desk, phase, self._merging)
@@ -87,7 +89,7 @@ class PhaseLoop:
                 self._jobs.update((job.attempt.agent.name, job) for job in jobs)
                 self._desk.workers.submit(jobs)
                 self._enough = self._desk.workers.ahead // 2
-            if not self._jobs and not self._delayed:
+            if not self._jobs and not self._queue.has_waiting:
                 self._merging.end()
                 return
             self._reports.extend(self._desk.workers.next(self._patience()))
@@ -108,8 +110,9 @@ class PhaseLoop:
         return self._desk.order.monotonic() < self._written_at + _LONGEST_SILENCE_S
 
     def _patience(self) -> float | None:
-        """Seconds to wait for reports: until a retry is due, or what lingers is to be written."""
-        until = [self._delayed[0][0]] if self._delayed else []
+        """Seconds to wait for reports: until somebody in the queue may start, or what lingers is to be written."""
+        at = self._queue.next_at() if len(self._jobs) < self._desk.order.settings.execution.jobs else None
+        until = [] if at is None else [at]
         if self._desk.waiting:
             until.append(self._written_at + _LONGEST_SILENCE_S)
         return max(min(until) - self._desk.order.monotonic(), 0.0) if until else None
@@ -128,25 +131,34 @@ class PhaseLoop:
         free = slots + ahead - len(self._jobs)
         jobs: list[Job] = []
         while len(jobs) < free:
-            if self._delayed and self._delayed[0][0] <= now:
-                name = heappop(self._delayed)[1]
-            elif (found := self._schedule.take()) is not None:
-                name = found
-            else:
+            is_ahead = len(self._jobs) + len(jobs) >= slots
+            if (name := self._queue.take(now, ahead=is_ahead)) is None:
                 break
             if self._budgets.is_limited and (over := self._budgets.over(name)):
                 self._hold(name, over)
                 break
             jobs.append(self._make(name))
             self._desk.workers.tend()
+        if self._budgets.is_limited and not jobs and not self._jobs:
+            self._wait_within_budget(now)
         return jobs
+
+    def _wait_within_budget(self, now: float) -> None:
+        """Nothing is under way: stop, rather than wait for what a budget of time will not let start."""
+        name, at = self._queue.first(), self._queue.next_at()
+        if name is not None and at is not None and (over := self._budgets.over(name, in_s=max(at - now, 0.0))):
+            self._hold(name, over)
+
+    def _provider(self, name: str) -> str:
+        resolution = self._resolutions.get(name)
+        return (resolution.resolver if resolution else self._desk.order.plan.agents[name]).provider
 
     def _hold(self, name: str, over: OverBudget) -> None:
         """Start nothing more: the agent would go beyond a budget. What runs comes to its end."""
         self.over_budget = self.over_budget or over
         self._schedule.dropped(name)
         self._schedule.hold()
-        self._drop_delayed()
+        self._queue.drop()
 
     def _make(self, name: str) -> Job:
         left_s = self._budgets.time_left_s(name)
@@ -179,7 +191,7 @@ class PhaseLoop:
         self._learn(report.outcome.duration_s)
         rules = self._desk.order.settings.error_handling.rules
         conclusion = conclude(report.outcome, agent, rules=rules, leftovers=report.job.leftovers, judges=self._judges)
-        conclusion = self._budgets.heed(report.job, conclusion)
+        conclusion = self._waiting.heed(report.job, self._budgets.heed(report.job, conclusion))
         if conclusion.failure is None:
             self._succeed(report.job, conclusion)
         else:
@@ -221,7 +233,7 @@ class PhaseLoop:
         if self._schedule.stopped or self.over_budget:
             self._schedule.dropped(name)
         else:
-            heappush(self._delayed, (self._desk.order.monotonic(), name))
+            self._queue.delay(name, self._desk.order.monotonic())
 
     def _unresolved(self, name: str) -> dict[str, Any]:
         """The conflicts that an agent was to resolve, and failed to."""
@@ -242,15 +254,18 @@ class PhaseLoop:
         name, order = job.attempt.agent.name, self._desk.order
         retries = self._retries.get(name, 0)
         policy = RetryPolicy.resolve(failure.category, agent=job.attempt.agent, settings=order.settings)
-        is_retried = is_cut_short(job, conclusion) or (failure.recoverable and policy.allows(retries))
+        delay_s = policy.delay_s(retries, retry_after_s=failure.retry_after_s, rng=order.rng)
+        may_retry = failure.recoverable and policy.allows(retries) and not self._waiting.is_too_long(failure)
+        is_retried = is_cut_short(job, conclusion) or may_retry
         if is_retried and not self._schedule.stopped:
             self._retries[name] = retries + 1
             self._keep_version(job, f"error-{name}", CheckpointKind.ERROR)
             self._records.error(job, conclusion, failure)
-            delay_s = policy.delay_s(retries, retry_after_s=failure.retry_after_s, rng=order.rng)
+            self._waiting.hold(job, failure, delay_s)
             self._retry(job, conclusion, failure, delay_s)
             return
         self._lose(job, self._records.end_data(job, conclusion) | self._unresolved(name))
+        self._waiting.hold(job, failure, delay_s)
         if not self._keep_version(job, f"error-{name}", CheckpointKind.ERROR):
             self._checkpoint(job, f"error-{name}", CheckpointKind.ERROR)
 
@@ -272,7 +287,7 @@ class PhaseLoop:
                 return
         self._records.retry(job, failure, retry=self._retries[name], delay_s=delay_s)
         self._desk.commit()
-        heappush(self._delayed, (self._desk.order.monotonic() + delay_s, name))
+        self._queue.delay(name, self._desk.order.monotonic() + delay_s)
 
     def _checkpoint(self, job: Job, name: str, kind: CheckpointKind) -> None:
         attempt = job.attempt
@@ -300,11 +315,6 @@ class PhaseLoop:
                 self._cancel(now=True)
 
     def _cancel(self, *, now: bool) -> None:
-        self._drop_delayed()
+        self._queue.drop()
         for job in self._jobs.values():
             job.cancel(now=now)
-
-    def _drop_delayed(self) -> None:
-        for _, name in self._delayed:
-            self._schedule.dropped(name)
-        self._delayed.clear()

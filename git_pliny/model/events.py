@@ -32,6 +32,7 @@ class EventType(StrEnum):
     AGENT_RERUN = "agent_rerun"
     RETRY = "retry"
     ERROR = "error"
+    HOLD = "hold"
     CHECKPOINT = "checkpoint"
     CHECKPOINT_DELETE = "checkpoint_delete"
     ROLLBACK_BEGIN = "rollback_begin"

@@ -17,8 +17,10 @@ from git_pliny.model.failure_meanings import (
     DISK,
     LIMITS,
     MEMORY,
+    OVERLOADED,
     PERMISSION,
     PROGRAM,
+    RATE,
     SETTING,
     TEMPORARY,
     TIMEOUT,
@@ -74,6 +76,8 @@ _ERRNOS: dict[int, Meaning] = {
 }
 """Why a program could not be started; anything else is a program that is not there or cannot be run."""
 
+_CROWDED = (RATE.label, OVERLOADED.label)
+
 _CURL = r"curl: \((\d{1,3})\)"
 
 
@@ -106,6 +110,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     retry_after_s: float | None = None
     """Seconds that a server asked to wait."""
+    is_throttled: bool = False
+    """A server has no room now: whoever else asks it before that time is likely to fail as well."""
 
 
 def classify(evidence: Evidence, *, rules: Sequence[ErrorRule] = (), retry_on_exit: Collection[int] = ()) -> Failure:
@@ -226,6 +232,7 @@ def _failure(evidence: Evidence, meaning: Meaning, why: str, message: str, readi
         reason=f"{why}: {meaning.label}",
         message=_one_line(message)[:_MESSAGE] or _ending(evidence),
         retry_after_s=asked if meaning.recoverable else None,
+        is_throttled=meaning.recoverable and (meaning.label in _CROWDED or asked is not None),
     )
 
 

@@ -146,6 +146,11 @@ def _budget(state: Fold, entry: Entry) -> None:
         state.budget = data if data != BudgetRecord() else None
 
 
+def _hold(state: Fold, entry: Entry) -> None:
+    if data := _payload(entry, payloads.Held):
+        state.holds[data.provider] = max(data.until, state.holds.get(data.provider, ""))
+
+
 def _retry(state: Fold, _: Entry) -> None:
     state.retries += 1
 
@@ -259,6 +264,7 @@ _RULES: dict[str, Callable[[Fold, Entry], Any]] = {
     EventType.ERROR: _attempt_over,
     EventType.SPEND: _attempt_over,
     EventType.BUDGET: _budget,
+    EventType.HOLD: _hold,
     EventType.RETRY: _retry,
     EventType.CHECKPOINT: _checkpoint,
     EventType.CHECKPOINT_DELETE: _checkpoint_delete,

@@ -69,6 +69,14 @@ class AttemptError(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float | None = None
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """Agents of `provider` wait `until` then, a time as entries have it; `delay_s` from when the entry was written."""
+
+    provider: str
+    until: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
+    delay_s: float | None = None
+
+
 class CheckpointMade(msgspec.Struct, frozen=True, kw_only=True):
     """`taken_at`: when the workspace began to be read; what ended later is not in it for sure.
 

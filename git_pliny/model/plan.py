@@ -44,6 +44,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_strategies: dict[Category, RetryStrategy] = {}
     """The agent's own retry settings, by category."""
     retry_on_exit: tuple[int, ...] = ()
+    provider: str = ""
+    """Whose rate limits hold for it, together with all others of the same one; empty: nobody's."""
     isolation: Isolation | None = None
     on_conflict: str | None = None
     budget: Budget | None = None
@@ -61,7 +63,9 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides what the agent does; equal for equal definitions."""
-        essence = msgspec.structs.replace(self, source="", title="", isolation=None, on_conflict=None, budget=None)
+        essence = msgspec.structs.replace(
+            self, source="", title="", provider="", isolation=None, on_conflict=None, budget=None
+        )
         if self.use is not None and self.use.asked:  # a newer version may call the same program otherwise
             use = Use(preset=self.use.preset, asked=self.use.asked)
             essence = msgspec.structs.replace(essence, run=(), env={}, use=use)

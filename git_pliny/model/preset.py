@@ -45,6 +45,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Texts that are written for each attempt, by the NAME of `{file:NAME}`."""
     output: OutputForm = OutputForm.TEXT
     timeout_s: float
+    provider: str = ""
+    """Whose models it works with, where its `model` does not tell; its own name where nothing does."""
     version: tuple[str, ...]
     """The arguments that make it print its version."""
     install: str = ""

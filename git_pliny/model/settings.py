@@ -122,6 +122,8 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     framework: str | None = None
     use: str | None = None
     """The preset of a coding agent that runs the agents that do not say themselves what runs them."""
+    allow: tuple[str, ...] = ()
+    """Tools that this coding agent may use beside those that it uses anyway, in its own words, like `Bash`."""
     parallel: bool = False
     checkpoint: CheckpointWhen = CheckpointWhen.PHASE
     jobs: Slots = 4
@@ -156,6 +158,8 @@ class ErrorHandling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     rules: tuple[ErrorRule, ...] = ()
     max_delay: Milliseconds = 300_000
     """No retry waits longer than this, in milliseconds, unless the server itself asked for more."""
+    max_wait: Duration = "1h"
+    """No server is waited for longer than this: where it asks for more, the agent fails and can be run again later."""
 
 
 class OutputSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

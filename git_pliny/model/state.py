@@ -133,6 +133,8 @@ class Fold:
         self.spending = Spending()
         self.phases: dict[str, PhaseState] = {}
         self.budget: BudgetRecord | None = None
+        self.holds: dict[str, str] = {}
+        """Until when a provider wanted to be left alone, by its name."""
         self.reason: str | None = None
         self.last_key = ("", "", 0)
         self._entries = 0

@@ -97,6 +97,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             retry=entry.retry,
             retry_strategies=entry.retry_strategies or {},
             retry_on_exit=(entry.retry_on_exit,) if isinstance(entry.retry_on_exit, int) else entry.retry_on_exit or (),
+            provider=entry.provider or call.provider,
             isolation=entry.isolation,
             on_conflict=entry.on_conflict,
             budget=entry.budget,

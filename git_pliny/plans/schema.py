@@ -69,6 +69,7 @@ class AgentEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     retry: RetryStrategy | None = None
     retry_strategies: dict[Category, RetryStrategy] | None = None
     retry_on_exit: ExitStatus | tuple[ExitStatus, ...] | None = None
+    provider: Name | None = None
     isolation: Isolation | None = None
     on_conflict: OnConflict | None = None
     budget: Budget | None = None
@@ -109,6 +110,7 @@ class PresetEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     files: dict[FileName, str] = {}
     output: OutputForm = OutputForm.TEXT
     timeout: Timeout = "30m"
+    provider: str = ""
     version: tuple[str, ...] = ("--version",)
     install: str = ""
     title: str = ""

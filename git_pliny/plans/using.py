@@ -7,6 +7,7 @@ import msgspec
 
 from git_pliny.model.endpoint import PROVIDERS, ModelCall, split_model
 from git_pliny.model.preset import Preset, Use
+from git_pliny.model.provider import address_in, provider_of
 from git_pliny.plans.nodes import Mapping, place_of
 from git_pliny.plans.positions import listed, quoted, suggestion
 from git_pliny.plans.preset_files import Presets
@@ -23,6 +24,7 @@ class Call(NamedTuple):
     env: dict[str, str]
     use: Use | None = None
     model: ModelCall | None = None
+    provider: str = ""
 
 
 def several(given: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -33,7 +35,10 @@ def several(given: str | Iterable[str] | None) -> tuple[str, ...]:
 def called(name: str, entry: AgentEntry, node: Mapping, presets: Presets) -> Call:
     """What the agent `name` executes; PlanError at the place of what is wrong with it."""
     if entry.run is None and entry.use is None:
-        return Call((), entry.env or {}, model=_of_model(name, entry, node))
+        asked = _of_model(name, entry, node)
+        server = asked.base_url or address_in(entry.env or {})
+        provider = provider_of(asked.provider, model=None, address=server)
+        return Call((), entry.env or {}, model=asked, provider=provider)
     if entry.run is None:
         return _of_preset(entry, node, presets)
     for key in ("use", "model", "args", "allow", "answer", *ONLY_ASKED):
@@ -61,7 +66,14 @@ def _of_preset(entry: AgentEntry, node: Mapping, presets: Presets) -> Call:
                 f"preset {quoted(preset.name)} has no argument for `{key}`", hint="say it in its own words, by `args:`"
             )
     run = preset.command(model=entry.model, allow=several(entry.allow), args=several(entry.args))
-    return Call(run, entry.env or {}, _use(preset, entry))
+    return Call(run, entry.env or {}, _use(preset, entry), provider=_provider(preset, entry))
+
+
+def _provider(preset: Preset, entry: AgentEntry) -> str:
+    server = address_in(entry.env or {})
+    if preset.provider:
+        return provider_of(preset.provider, model=None, address=server)
+    return provider_of(preset.name, model=entry.model, address=server)
 
 
 def _of_model(name: str, entry: AgentEntry, node: Mapping) -> ModelCall:

@@ -11,16 +11,20 @@ import msgspec
 
 from git_pliny.model.plan import Agent
 from git_pliny.model.preset import Use
-from git_pliny.runners.base import Attempt, Outcome, Result, Running
+from git_pliny.runners.alarm import AlarmClock
+from git_pliny.runners.base import Attempt, Outcome, Result, Running, Watchable
 from git_pliny.runners.command import CommandRunner, never_started, refused, write_own
 from git_pliny.runners.deliverables import collect
 from git_pliny.runners.forms.reading import Output, Reading
 from git_pliny.runners.forms.registry import FORMS
+from git_pliny.runners.patience import WAITS, Patient
 from git_pliny.runners.prices import price_of
 
 _AT_START = re.compile(r"\{(prompt|prompt_file|deliverables|result|file:([A-Za-z0-9_][A-Za-z0-9_.-]*))\}")
 _CONTEXT = re.compile(r"\{[{%][^}]*\bcontext\b")
 _NO_FILE = 2
+_SOON_READ = 1 << 20
+"""Bytes of output that are read in no time."""
 _WHOSE = {"codex": "openai", "gemini": "google"}
 """Whose models a program works with, where their names do not say it."""
 
@@ -33,6 +37,7 @@ class PresetRunner:
 
     def __init__(self) -> None:
         self._commands = CommandRunner()
+        self._alarms = AlarmClock()
 
     def start(self, attempt: Attempt) -> Running:
         use = attempt.agent.use
@@ -48,7 +53,10 @@ class PresetRunner:
         called = _called(attempt, use, prompt)
         if problem := _too_long(called.agent):
             return refused(problem)
-        return _RunningAgent(attempt, use, self._commands.start(called))
+        running = self._commands.start(called)
+        if wait := WAITS.get(use.output):
+            running = Patient(running, attempt.output, wait, self._alarms)
+        return _RunningAgent(attempt, use, running)
 
 
 def with_context(attempt: Attempt) -> str:
@@ -62,14 +70,39 @@ def _places_context(attempt: Attempt) -> bool:
     return agent.template and agent.prompt is not None and _CONTEXT.search(agent.prompt) is not None
 
 
-class _RunningAgent:
+class _RunningAgent(Watchable):
+    """As the command that it is, and what is read of it once that has ended."""
+
     def __init__(self, attempt: Attempt, use: Use, running: Running) -> None:
         self._attempt = attempt
         self._use = use
         self._running = running
+        self._collected: Outcome | None = None
 
     def wait(self) -> Outcome:
-        outcome = self._running.wait()
+        return self._read(self._collected or self._running.wait())
+
+    def descriptor(self) -> int | None:
+        return self._running.descriptor() if isinstance(self._running, Watchable) else None
+
+    def collect(self) -> Outcome | None:
+        """None too where so much was printed that reading it would keep the others waiting.
+
+        And where an answer is to be delivered: once collected, the folder of what was may be another attempt's.
+        """
+        assert isinstance(self._running, Watchable)  # noqa: S101 - only then there is a descriptor
+        if self._attempt.agent.answer:
+            return None
+        self._collected = outcome = self._running.collect()
+        if outcome is None or outcome.output_size > _SOON_READ:
+            return None
+        return self._read(outcome)
+
+    def lasts(self) -> None:
+        if isinstance(self._running, Watchable):
+            self._running.lasts()
+
+    def _read(self, outcome: Outcome) -> Outcome:
         if outcome.launch_errno == _NO_FILE and self._use.install:
             said = f"{outcome.launch_error}; to install it: {self._use.install}"
             return msgspec.structs.replace(outcome, launch_error=said)
@@ -90,7 +123,8 @@ def told(outcome: Outcome, reading: Reading | None, name: str, model: str | None
     follows from the listed prices of the models that it says it worked with, or else of `model`.
     """
     if reading is None:
-        unread = f"{name} ended without a result that can be read" if outcome.exit_code == 0 else None
+        is_whole = outcome.exit_code == 0 and not outcome.timed_out
+        unread = f"{name} ended without a result that can be read" if is_whole else None
         return msgspec.structs.replace(outcome, error=unread)
     own = outcome.result or Result()
     cost_usd = own.cost_usd if reading.cost_usd is None else reading.cost_usd

@@ -127,3 +127,43 @@ def test_a_time_limit_is_the_agent_s_then_the_plan_s_then_the_preset_s(workspace
     )
     workspace.pliny("execute", "again", exits=3)
     assert workspace.session()["agents"]["a"]["error"]["message"] == "the agent did not end within its time limit"
+
+
+def test_agents_of_one_provider_wait_for_it_together_and_others_go_on(workspace: Scratch) -> None:
+    limited = 'echo "API Error: 429 rate limit, try again in 2s" >&2; exit 1'
+    program(
+        workspace, "claude", f"[ $PLINY_AGENT != a ] || {{ {limited}; }}; {replay('claude-ok')}", replay("claude-ok")
+    )
+    program(workspace, "opencode", replay("opencode-ok"))
+    workspace.plan(
+        RETRIES + "execution: {parallel: true, isolation: none, jobs: 1}\n"
+        "agents:\n"
+        "  a: {use: claude, prompt: x}\n"
+        "  b: {use: opencode, model: anthropic/claude-opus-4-1, prompt: x}\n"
+        "  c: {use: opencode, model: openai/gpt-5, prompt: x}\n"
+        "  d: {run: 'true'}\n"
+    )
+    done = workspace.pliny("execute")
+    assert "a: waiting for anthropic, 2s" in done.stderr
+    assert attempts(workspace) == {"a": 2, "b": 1, "c": 1, "d": 1}
+    told = entries(workspace.pliny("audit", "view", "--json"))
+    [hold] = of_type(told, "hold")
+    assert (hold["agent"], hold["data"]["provider"], hold["data"]["delay_s"]) == ("a", "anthropic", 2.0)
+    starts = {entry["agent"]: entry["ts"] for entry in of_type(told, "agent_start")}
+    assert starts["a"] > hold["data"]["until"]
+    assert starts["b"] > hold["data"]["until"]
+    assert max(starts["c"], starts["d"]) < hold["data"]["until"]
+
+
+def test_a_session_that_is_killed_while_it_waits_waits_for_the_rest_when_it_goes_on(workspace: Scratch) -> None:
+    limited = 'echo "API Error: 429 rate limit, try again in 4s" >&2; exit 1'
+    program(workspace, "claude", limited, replay("claude-ok"))
+    workspace.plan(
+        "execution: {parallel: true, jobs: 1}\nagents: {a: {use: claude, prompt: x}, b: {run: 'kill -9 $PPID'}}\n"
+    )
+    assert workspace.run("git-pliny", "execute").returncode == -9
+    workspace.plan("agents: {a: {use: claude, prompt: x}, b: {run: 'true'}}\n")
+    told = entries(workspace.pliny("execute", "--resume", "--json"))
+    [hold] = of_type(told, "hold")
+    assert 0 < hold["data"]["delay_s"] < 4
+    assert of_type(told, "agent_start", "a")[0]["ts"] > hold["data"]["until"]

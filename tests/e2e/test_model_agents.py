@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -276,7 +277,8 @@ def test_without_the_extra_the_command_that_installs_it_is_told(
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['pydantic_ai'] = None")
     done = scratch.pliny("execute", exits=1, env={"PYTHONPATH": str(tmp_path)})
     assert "the packages for that are not installed" in done.stderr
-    assert "git-pliny[llm]" in done.stderr
+    wanted = r"hint: \S+ -m pip install .*genai-prices\S* .*pydantic-ai-slim\[anthropic,openai\]"
+    assert re.search(wanted, done.stderr)
     assert not scratch.git("for-each-ref", "refs/pliny")
 
 
@@ -288,3 +290,20 @@ def test_a_plan_of_commands_imports_nothing_of_it(scratch: Scratch) -> None:
         assert done.returncode == 0, done.stderr
         loaded = set(done.stderr.split())
         assert not loaded & {"asyncio", "pydantic", "pydantic_ai", "openai", "anthropic", "genai_prices"}
+
+
+def test_agents_that_ask_one_server_wait_for_it_together(scratch: Scratch, server: Server) -> None:
+    asks = {"model": "openai/gpt-5", "prompt": "Say it.", "retry": {"initial_delay": 10}}
+    limited = {**asks, "base_url": f"{server.address}/429x1/together/v1"}
+    free = {**asks, "model": "mistral/small", "base_url": f"{server.address}/v1", "api_key_env": "OPENAI_API_KEY"}
+    agents = {**dict.fromkeys("abc", limited), "other": free}
+    scratch.plan(json.dumps({"execution": {"parallel": True, "jobs": 1}, "agents": agents}))
+    scratch.environ["OPENAI_API_KEY"] = KEY
+    scratch.pliny("execute")
+    [hold] = entries(scratch, "hold")
+    host = server.address.removeprefix("http://")
+    assert (hold["agent"], hold["data"]["provider"], hold["data"]["delay_s"]) == ("a", f"openai at {host}", RETRY_AFTER)
+    starts = {entry["agent"]: entry["ts"] for entry in entries(scratch, "agent_start")}
+    assert all(starts[name] > hold["data"]["until"] for name in "abc")
+    assert starts["other"] < hold["data"]["until"]
+    assert [agent["attempts"] for agent in scratch.session()["agents"].values()] == [2, 1, 1, 1]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from scratch import Scratch
 
 README = Path(__file__).parents[2] / "README.md"
@@ -42,3 +43,29 @@ def test_the_python_examples_run_as_they_are_printed(scratch: Scratch) -> None:
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT))))
 def test_a_link_leads_to_a_file(name: str) -> None:
     assert (README.parent / name).exists()
+
+
+def presets_of_the_table() -> list[str]:
+    part = TEXT.partition("\n## Use it with your agent\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `([\w-]+)` \| `", part, re.MULTILINE)
+
+
+def test_the_table_of_coding_agents_has_every_preset_with_the_command_that_installs_it() -> None:
+    files = (README.parent / "git_pliny" / "plans" / "presets").glob("*.yaml")
+    shipped = {file.stem: yaml.safe_load(file.read_text(encoding="utf-8"))["install"] for file in files}
+    assert sorted(presets_of_the_table()) == sorted(shipped)
+    assert all(f"| `{name}` | `{install}` |" in TEXT for name, install in shipped.items())
+
+
+@pytest.mark.parametrize("name", presets_of_the_table())
+def test_an_agent_of_the_table_needs_one_line(scratch: Scratch, name: str) -> None:
+    scratch.plan(f"agents: {{fix: {{use: {name}, prompt: Fix the failing test.}}}}\n")
+    assert "fix" in scratch.pliny("execute", "--dry-run").stdout
+
+
+@pytest.mark.parametrize("number", range(len(blocks("yaml", "Use it with your agent"))))
+def test_a_plan_for_coding_agents_would_run_as_it_is_printed(scratch: Scratch, number: int) -> None:
+    scratch.write("prompts/fix.md", "Fix the failing test.\n")
+    block = blocks("yaml", "Use it with your agent")[number]
+    scratch.plan(block if "agents:" in block else f"{block}agents: {{a: {{use: mine, prompt: Look here.}}}}\n")
+    scratch.pliny("execute", "--dry-run")

@@ -21,6 +21,7 @@ from git_pliny.model.settings import Category, CheckpointWhen, ErrorRule, RetryS
 EXAMPLES: dict[str, object] = {
     "execution.framework": "rise",
     "execution.use": "claude",
+    "execution.allow": ["Bash"],
     "execution.parallel": True,
     "execution.checkpoint": "agent",
     "execution.jobs": 8,
@@ -40,6 +41,7 @@ EXAMPLES: dict[str, object] = {
     "execution.context_limit": 4096,
     "execution.prompt_limit": 8192,
     "error_handling.max_delay": 0,
+    "error_handling.max_wait": "90m",
     "error_handling.rules": [{"match": "try again", "category": "network", "exit": [75]}],
     "output.limit": 1 << 30,
     "masking.variables": ["ACME_*", "LICENCE"],

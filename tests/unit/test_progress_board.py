@@ -270,3 +270,37 @@ def test_what_is_spent_is_shown_for_an_agent_that_ended_and_for_the_session() ->
     view = shown.board.view(9)
     assert view.spent == "$0.50 of $2.00, tokens: 3 in, 4 out"
     assert view.rows[0].detail == "$0.50, 3 in, 4 out tokens"
+
+
+def of_providers() -> Plan:
+    agents = {name: Agent(name=name, run=":", provider="one") for name in ("a", "b")}
+    agents |= {"c": Agent(name="c", run=":", provider="one", needs=("a",)), "d": Agent(name="d", run=":")}
+    return Plan(name="p", phases=(Phase(name="one", agents=tuple(agents)),), agents=agents)
+
+
+def test_agents_of_a_held_provider_show_how_long_they_wait_for_it() -> None:
+    shown = Shown(of_providers())
+    shown.after(
+        1,
+        event(EventType.AGENT_START, "a"),
+        event(EventType.ERROR, "a", **FAILURE),
+        event(EventType.HOLD, "a", provider="one", delay_s=12.0, until="2026-01-31T12:00:00.000000Z"),
+        event(EventType.RETRY, "a", delay_s=5.0),
+    )
+    shown.clock.now += 2
+    waits = "waiting for one"
+    assert shown.row("a") == Row(name="a", standing=Standing.RETRYING, attempt=2, seconds=10, detail=waits)
+    assert shown.row("b") == Row(name="b", standing=Standing.WAITING, seconds=10, detail=waits)
+    assert shown.row("c").detail == "needs a"
+    assert shown.row("d").detail == ""
+    shown.clock.now += 10
+    assert shown.row("b").detail == ""
+
+
+def test_a_retry_that_is_later_than_the_hold_shows_its_own_time() -> None:
+    shown = Shown(of_providers())
+    hold = event(EventType.HOLD, "a", provider="one", delay_s=1.0, until="2026-01-31T12:00:00.000000Z")
+    shown.after(1, event(EventType.AGENT_START, "a"), event(EventType.ERROR, "a", **FAILURE), hold)
+    shown.after(0, event(EventType.RETRY, "a", delay_s=5.0))
+    assert shown.row("a").seconds == 5
+    assert shown.row("a").detail.startswith("tool: ")

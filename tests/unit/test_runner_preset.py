@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from git_pliny.model.plan import Agent
 from git_pliny.model.preset import OutputForm, Use
 from git_pliny.model.session import Tokens
-from git_pliny.runners.base import Attempt, Outcome
+from git_pliny.runners.base import Attempt, Outcome, Watchable
 from git_pliny.runners.registry import runner_for
 
 Run = Callable[..., Outcome]
@@ -185,3 +186,59 @@ def test_without_an_answer_its_file_is_missing(run: Run) -> None:
     assert run("true", answer="notes.md").missing_deliverables == ("notes.md",)
     outside = run("rmdir $PLINY_DELIVERABLES && ln -s / $PLINY_DELIVERABLES; echo said", answer="notes.md")
     assert "notes.md" in outside.missing_deliverables
+
+
+def running(tmp_path: Path, script: str) -> Watchable:
+    agent = Agent(name="a", run=("/bin/sh", "-c", script), use=Use(preset="mine"))
+    attempt = Attempt(
+        session="s",
+        run="0badcafe",
+        phase="p",
+        number=1,
+        agent=agent,
+        root=tmp_path,
+        environ=dict(os.environ),
+        folder=tmp_path / "output" / "a@1",
+        prompt="Do it.",
+    )
+    found = runner_for(agent).start(attempt)
+    assert isinstance(found, Watchable)
+    return found
+
+
+def ended(found: Watchable) -> None:
+    descriptor = found.descriptor()
+    if descriptor is None:
+        pytest.skip("the system has no descriptors of processes")
+    found.lasts()
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    assert poll.poll(10_000)
+
+
+def test_no_thread_has_to_wait_for_an_attempt_that_ends_well(tmp_path: Path) -> None:
+    found = running(tmp_path, "cat")
+    ended(found)
+    outcome = found.collect()
+    assert outcome is not None
+    assert said(outcome) == "Do it."
+
+
+def test_a_long_output_is_read_by_whoever_waits(tmp_path: Path) -> None:
+    found = running(tmp_path, "echo first words; head -c 2000000 /dev/zero | tr '\\0' x")
+    ended(found)
+    assert found.collect() is None
+    assert said(found.wait()).startswith("first words")
+
+
+def test_a_failure_is_waited_for_since_others_of_its_group_may_live(tmp_path: Path) -> None:
+    found = running(tmp_path, "echo no; exit 3")
+    ended(found)
+    assert found.collect() is None
+    assert found.wait().exit_code == 3
+
+
+def test_an_agent_that_heeds_the_end_of_its_time_politely_has_timed_out_all_the_same(run: Run) -> None:
+    script = "trap 'exit 0' TERM; sleep 60 & wait"
+    found = run(script, use=Use(preset="gemini", output=OutputForm.GEMINI), timeout_s=0.3)
+    assert (found.exit_code, found.timed_out, found.error) == (0, True, None)

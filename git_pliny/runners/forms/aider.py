@@ -8,7 +8,9 @@ import re
 from git_pliny.model.session import Tokens
 from git_pliny.runners.forms.reading import Output, Reading, cost, shortened
 
-_ERROR = re.compile(r"^litellm\.\w*Error: .*", re.MULTILINE)
+_ERROR = re.compile(r"^litellm\.(\w*Error): .*", re.MULTILINE)
+_STATUSES = {"InternalServerError": 500, "ServiceUnavailableError": 503}
+"""A refused connection is such an error, too: words that a server adds say less than that it was the server's."""
 _USED = re.compile(
     r"^Tokens: ([\d.]+)([kM]?) sent,(?: [\d.]+[kM]? cache \w+,)* ([\d.]+)([kM]?) received\."
     r"(?: Cost: \$([\d.]+) message)?",
@@ -30,7 +32,8 @@ def read(output: Output) -> Reading:
     spent = cost(sum(_number(each[5]) for each in used), known)
     failures = list(_ERROR.finditer(said, used[-1].start() if used else 0))
     if failures:
-        return Reading(tokens=known, cost_usd=spent, error=failures[-1][0])
+        last = failures[-1]
+        return Reading(tokens=known, cost_usd=spent, error=last[0], http_status=_STATUSES.get(last[1]))
     banner = list(_BANNER.finditer(said))
     answer = said[banner[-1].end() if banner else 0 : used[-1].start() if used else None]
     return Reading(text=shortened(answer), tokens=known, cost_usd=spent)

@@ -9,6 +9,8 @@ from git_pliny.runners.usage import Usage, Used
 _BUSY = "currently experiencing high demand"
 """How it words every answer of 500 and above, whose number it does not tell."""
 
+_WAITS = "waiting for network"
+
 
 class _Usage(msgspec.Struct):
     input_tokens: int = 0
@@ -29,6 +31,7 @@ class _Error(msgspec.Struct):
 
 class _Event(msgspec.Struct):
     type: str
+    message: str = ""
     item: _Item | None = None
     usage: _Usage | None = None
     error: _Error | None = None
@@ -37,11 +40,20 @@ class _Event(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Event)
 
 
+def waits(end: bytes) -> bool:
+    """Whether the last that it tells is that it waits for the network, which it does for ever."""
+    events = (decoded(_decoder, line) for line in reversed(end.splitlines()) if line.startswith(b"{"))
+    last = next((event for event in events if event is not None), None)
+    return last is not None and last.type == "error" and _WAITS in last.message
+
+
 def read(output: Output) -> Reading | None:
-    text, tokens, ended, failed = "", None, False, None
+    text, tokens, ended, failed, trouble = "", None, False, None, ""
     spent: list[Used] = []
     for line in output.lines():
-        match decoded(_decoder, line):
+        event = decoded(_decoder, line)
+        trouble = _trouble(event, trouble)
+        match event:
             case _Event(type="item.completed", item=_Item(type="agent_message", text=said)):
                 text = said
             case _Event(type="turn.completed", usage=usage):
@@ -53,7 +65,7 @@ def read(output: Output) -> Reading | None:
             case _Event(type="turn.failed", error=error):
                 ended, failed = True, (error.message if error else "") or "the turn failed"
     if not ended:
-        return None
+        return Reading(tokens=tokens, error=trouble) if trouble else None
     if failed is not None:
         return Reading(tokens=tokens, used=tuple(spent), error=failed, http_status=503 if _BUSY in failed else None)
     return Reading(text=shortened(text), tokens=tokens, used=tuple(spent))
@@ -68,3 +80,14 @@ def _used(usage: _Usage) -> Used:
             output_tokens=usage.output_tokens,
         )
     )
+
+
+def _trouble(event: _Event | None, before: str) -> str:
+    """What it tried to get over last, where it has told nothing since; what is no event changes nothing."""
+    match event:
+        case None | _Event(type="item.completed", item=_Item(type="error")):
+            return before
+        case _Event(type="error", message=said):
+            return said
+        case _:
+            return ""

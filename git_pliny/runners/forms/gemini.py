@@ -1,5 +1,6 @@
 """`gemini -o json`: one object over several lines, the last; a failure's is printed to standard error.
 
+Between its own attempts it tells what went wrong, and nothing once it has got over it.
 An error's `code` is a HTTP status or an exit status of its own, and its message often the server's answer, as JSON.
 """
 
@@ -13,8 +14,16 @@ from git_pliny.runners.usage import Usage, Used
 
 _OBJECT = re.compile(rb"^\{$.*?^\}$", re.MULTILINE | re.DOTALL)
 _STATUSES = range(400, 600)
-_CUT = "terminated"
-"""All that Node's `fetch` says where the server closes a connection in the middle of an answer."""
+_ATTEMPT = re.compile(
+    rb"^Attempt (\d{1,3}) failed(?: with (?:status (\d{3})|[^.\n]*))?\. Retrying with backoff\.\.\."
+    rb" ?([^{\n]*)(\{.*\})?",
+    re.MULTILINE,
+)
+_HOPELESS = 5
+"""As many attempts take it about a minute; it makes ten where it does not heed the preset's settings."""
+
+_CUT = ("terminated", "Incomplete JSON segment at the end")
+"""All that Node's `fetch`, or who reads its stream, says where a connection is closed in the middle of an answer."""
 
 
 class _Counts(msgspec.Struct):
@@ -54,12 +63,27 @@ _decoder = msgspec.json.Decoder(_Result)
 _answer = msgspec.json.Decoder(_Answer)
 
 
+def waits(end: bytes) -> bool:
+    """Whether it has tried again in vain for so long that it will not get through."""
+    tried = _ATTEMPT.findall(end)
+    return bool(tried) and int(tried[-1][0]) >= _HOPELESS
+
+
 def read(output: Output) -> Reading | None:
-    for found in reversed(_OBJECT.findall(output.tail())):
+    end = output.tail()
+    for found in reversed(_OBJECT.findall(end)):
         result = decoded(_decoder, found)
         if result is not None and (result.error or result.stats):
             return _reading(result)
-    return None
+    tried = _ATTEMPT.findall(end)
+    return _interrupted(*tried[-1]) if tried else None
+
+
+def _interrupted(number: bytes, status: bytes, told: bytes, body: bytes) -> Reading:
+    """It was ended while it tried again."""
+    answer = decoded(_answer, body)
+    said = (answer.error.message if answer else "") or told.decode("utf-8", "replace").strip()
+    return Reading(error=said or f"attempt {int(number)} failed", http_status=int(status) if status else None)
 
 
 def _reading(result: _Result) -> Reading:
@@ -75,7 +99,7 @@ def _reading(result: _Result) -> Reading:
     answer = decoded(_answer, result.error.message.encode())
     error = answer.error if answer else result.error
     status = error.code if isinstance(error.code, int) and error.code in _STATUSES else None
-    said = f"connection closed: {_CUT}" if error.message == _CUT else error.message
+    said = f"connection closed: {error.message}" if error.message in _CUT else error.message
     return Reading(tokens=known, used=spent, error=said or "an error without a message", http_status=status)
 
 

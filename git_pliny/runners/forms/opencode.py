@@ -26,6 +26,7 @@ class _Used(msgspec.Struct):
 
 class _Part(msgspec.Struct):
     text: str = ""
+    reason: str = ""
     tokens: _Used | None = None
     cost: float = 0
 
@@ -46,14 +47,32 @@ class _Event(msgspec.Struct):
     part: _Part | None = None
     error: _Error | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is the end of a step in which the model said nothing, nor why."""
+        part = self.part or _Part()
+        used = part.tokens or _Used()
+        return self.type == "step_finish" and part.reason == "unknown" and used.tokens == Tokens()
+
 
 _decoder = msgspec.json.Decoder(_Event)
+_HOPELESS = 5
+
+
+def waits(end: bytes) -> bool:
+    """Whether it asks again and again a server whose answers are none, which it does without an end or a pause."""
+    found = (decoded(_decoder, line) for line in end.splitlines() if line.startswith(b"{"))
+    told = [event for event in found if event is not None and event.type != "step_start"]
+    return len(told) >= _HOPELESS and all(event.is_empty for event in told[-_HOPELESS:])
 
 
 def read(output: Output) -> Reading | None:
     text, steps, spent, last, error = "", Tokens(), 0.0, "", None
     for line in output.lines():
-        match decoded(_decoder, line):
+        event = decoded(_decoder, line)
+        match event:
+            case _Event(is_empty=True):
+                last, error = "error", _Error(name="the model returned an empty response")
             case _Event(type="text", part=_Part(text=said)):
                 text = said
             case _Event(type="step_finish", part=_Part(tokens=used, cost=price)):

@@ -63,11 +63,14 @@ def _reading(found: _Result) -> Reading:
     errors = sum(model.api.total_errors for model in found.stats.models.values()) if found.stats else 0
     said = found.error.message if found.error and found.error.message else found.result
     told = _API_ERROR.fullmatch(said)
-    if told is not None and (errors or found.is_error):
+    if told is not None and (errors or found.is_error or known is None):
         return Reading(tokens=known, error=said, http_status=int(told[1]) if told[1] else None)
     if found.is_error:
         return Reading(tokens=known, error=said or "an error without a message")
-    return Reading(text=shortened(found.result), tokens=known, used=_used(found))
+    text = shortened(found.result)
+    if text is None and known is None:
+        return Reading(error="the model returned an empty response")
+    return Reading(text=text, tokens=known, used=_used(found))
 
 
 def _used(found: _Result) -> tuple[Used, ...]:
