@@ -25,6 +25,10 @@ class ConfigError(PlinyError):
     """A setting, plan, agent or program is missing or wrong."""
 
 
+class NoPlanError(ConfigError):
+    """There is no plan file."""
+
+
 class PlanError(ConfigError):
     """A plan file is wrong at a place: `file`, and `line` and `column` from 1 where they are known."""
 

@@ -5,15 +5,15 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
-from git_pliny.cli import budgets, messages, values
+from git_pliny.cli import budgets, messages, proposal
+from git_pliny.cli import execution_options as given
 from git_pliny.cli.asked_models import check_models
 from git_pliny.cli.choosing import OUTER, choose_session
-from git_pliny.cli.coder import Use, check_coder, command_of, load_plan
-from git_pliny.cli.declare import argument, option
+from git_pliny.cli.coder import Use, check_coder, command_of
 from git_pliny.cli.endings import finish, show_plan
 from git_pliny.cli.interrupts import interrupting
 from git_pliny.cli.invocation import Invocation
@@ -22,7 +22,9 @@ from git_pliny.cli.options import Json, SessionOption
 from git_pliny.cli.progress import Several, make_reporter
 from git_pliny.cli.repairs import say_repairs
 from git_pliny.cli.selection import check_needs, check_resolved, select_agents, select_reruns
-from git_pliny.cli.workbench import Workbench, open_workbench
+from git_pliny.cli.sources import Sourced, Wanted, find_plan
+from git_pliny.cli.takeover import check_not_elsewhere
+from git_pliny.cli.workbench import Workbench
 from git_pliny.errors import UsageError
 from git_pliny.executor.context import AGENTS_MD, check_context
 from git_pliny.executor.coordinator import Coordinator, Ending
@@ -30,70 +32,13 @@ from git_pliny.executor.desk import Desk
 from git_pliny.executor.options import Options, Order
 from git_pliny.executor.workers import Workers
 from git_pliny.git.process import without_local_variables
-from git_pliny.git.repository import Repository, discover
+from git_pliny.git.repository import discover
 from git_pliny.model.codec import changed_agents, encode_masked
 from git_pliny.model.fold import Fold
-from git_pliny.model.settings import CheckpointWhen
-from git_pliny.plans.loading import LoadedPlan
 from git_pliny.store import rollback
+from git_pliny.store.clone import Origin, set_origin
 from git_pliny.store.opening import Desired, create, make_current, resume
 from git_pliny.store.run import Run
-
-Task = Annotated[
-    str | None,
-    argument(
-        metavar="TASK", help="What is to be done, in words: starts a new session of that name.", show_default=False
-    ),
-]
-Framework = Annotated[str | None, option("--framework", metavar="NAME", help="Run this framework: rise or care.")]
-PlanFile = Annotated[
-    Path | None,
-    option("--plan", metavar="FILE", help="The plan, instead of pliny.yaml or plan/plan_manifest.json."),
-]
-Resume = Annotated[bool, option("--resume", help="Go on with the current session, which must be unfinished.")]
-When = Annotated[CheckpointWhen | None, option("--checkpoint", help="When to take a checkpoint by itself.")]
-Parallel = Annotated[bool, option("--parallel", help="Run the agents of every phase at the same time.")]
-Sequential = Annotated[bool, option("--sequential", help="Run the agents of every phase one after another.")]
-Jobs = Annotated[int | None, option("--jobs", "-j", metavar="N", min=1, help="How many agents run at the same time.")]
-Rerun = Annotated[
-    list[str] | None,
-    option(
-        "--rerun",
-        metavar="AGENT",
-        help="Run this agent again, and what needs it.",
-        autocompletion=values.agent_names,
-    ),
-]
-Resolved = Annotated[
-    list[str] | None,
-    option(
-        "--resolved",
-        metavar="AGENT",
-        help="Go on as if this agent had completed: its conflicting changes are taken over by hand.",
-        autocompletion=values.agent_names,
-    ),
-]
-Only = Annotated[
-    list[str] | None,
-    option(
-        "--only",
-        metavar="NAME",
-        help="Run only this agent or phase.",
-        autocompletion=values.phase_and_agent_names,
-    ),
-]
-Iterations = Annotated[
-    int | None, option("--iterations", metavar="N", min=1, help="How many iterations or rounds to run at most.")
-]
-Continuous = Annotated[bool, option("--continuous", help="Run iterations until the plan is complete.")]
-Context = Annotated[
-    list[str] | None,
-    option("--context", metavar="FILE", help="A file that every agent gets as context, or `agents-md`."),
-]
-DryRun = Annotated[bool, option("--dry-run", "-n", help="Show what would run, and do nothing.")]
-IgnoreLeftovers = Annotated[
-    bool, option("--ignore-leftovers", help="Go on though processes of an earlier attempt still live.")
-]
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,27 +59,29 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
 def execute_command(
     here: Invocation,
     *,
-    task: Task = None,
-    framework: Framework = None,
-    plan: PlanFile = None,
+    task: given.Task = None,
+    framework: given.Framework = None,
+    plan: given.PlanFile = None,
     session: SessionOption = None,
-    resume_: Resume = False,
-    checkpoint: When = None,
-    parallel: Parallel = False,
-    sequential: Sequential = False,
-    jobs: Jobs = None,
-    rerun: Rerun = None,
-    resolved: Resolved = None,
-    only: Only = None,
-    iterations: Iterations = None,
+    resume_: given.Resume = False,
+    checkpoint: given.When = None,
+    parallel: given.Parallel = False,
+    sequential: given.Sequential = False,
+    jobs: given.Jobs = None,
+    rerun: given.Rerun = None,
+    resolved: given.Resolved = None,
+    only: given.Only = None,
+    iterations: given.Iterations = None,
     budget_cost_usd: budgets.Cost = None,
     budget_tokens: budgets.TokenCount = None,
     budget_time: budgets.Time = None,
-    continuous: Continuous = False,
-    context: Context = None,
+    continuous: given.Continuous = False,
+    context: given.Context = None,
     use: Use = None,
-    ignore_leftovers: IgnoreLeftovers = False,
-    dry_run: DryRun = False,
+    ignore_leftovers: given.IgnoreLeftovers = False,
+    take_over: given.TakeOver = False,
+    approve_plan: given.ApprovePlan = None,
+    dry_run: given.DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Run a plan, or go on with one that is unfinished.
@@ -147,11 +94,15 @@ def execute_command(
 
     With --framework, phases for which the plan has no agent are run by a coding agent that is installed here, with the
     prompts that come with git pliny: git pliny frameworks show.
+
+    A plan that came with a fetched session, and that your own plan files do not give, is shown in full and executed
+    only once you have approved of it: at a terminal, or by --approve-plan.
     """
     if parallel and sequential:
         raise UsageError("--parallel and --sequential exclude each other", hint="leave one of them out")
     if iterations is not None and continuous:
         raise UsageError("--iterations and --continuous exclude each other", hint="leave one of them out")
+    proposal.check_given(approve_plan)
     overrides = {
         "execution.framework": framework,
         "execution.jobs": jobs,
@@ -175,33 +126,42 @@ def execute_command(
             iterations=iterations,
             continuous=continuous,
             ignore_leftovers=ignore_leftovers,
+            take_over=take_over,
         ),
     )
     repository = discover(here.cwd, here.environ)
     state = choose_session(
         here, repository, session=session, resume=resume_ or bool(resolved), rerun=bool(rerun), task=task is not None
     )
-    plan_file = asked.plan_file or _remembered(repository, state)
-    bench = open_workbench(here, repository=repository, plan_file=plan_file, overrides=asked.overrides)
-    loaded = load_plan(
-        here,
-        bench,
-        plan_file=plan_file,
-        framework=asked.framework or (state.framework if state else None),
-        use=asked.use or (state.use if state else None),
+    command = command_of(asked.framework, asked.task)
+    wanted = Wanted(
+        plan_file=asked.plan_file,
+        framework=asked.framework,
+        use=asked.use,
+        task=asked.task,
         overrides=asked.overrides,
-        command=command_of(asked.framework, asked.task),
+        command=command,
     )
-    bench = bench.for_plan(here, loaded.plan)
-    order = _order(here, bench, asked, state, loaded, plan_file=plan_file)
+    found = find_plan(here, repository, state, wanted)
+    bench = found.bench
+    order = _order(here, asked, state, found)
+    again = f"git pliny execute --session {state.id[:8]}" if state else command
     if dry_run:
         show_plan(order, state, changed=_changed(bench, order, state), as_json=as_json)
+        if found.is_foreign:
+            messages.note(f"the plan came from elsewhere: {again} --approve-plan {found.digest[:12]} executes it")
         return
+    if state is not None:
+        check_not_elsewhere(repository, state, take_over=take_over, again=again)
+    if found.is_foreign:
+        proposal.approve(here, repository, found.told(), found.digest, given=approve_plan, again=again)
+    else:
+        proposal.check_is(found.digest, approve_plan)
     check_models(order, state.completed if state else ())
     workers = Workers(order.settings.execution.jobs)
     with interrupting(workers):
         ending, final = _execute(
-            here, bench, order, workers, _session(here, bench, order, asked, state), as_json=as_json
+            here, bench, order, workers, _session(here, order, asked, state, found), as_json=as_json
         )
         finish(here, order, ending, final, as_json=as_json)
 
@@ -214,25 +174,18 @@ def _changed(bench: Workbench, order: Order, state: Fold | None) -> frozenset[st
     return frozenset(changed_agents(known, encode_masked(order.plan, bench.masker.mask_value)))
 
 
-def _remembered(repository: Repository, state: Fold | None) -> Path | None:
-    """The plan file that the session was executed with, where it was named on a command line."""
-    return repository.root / state.plan_file if state and state.plan_file else None
-
-
 def _order(
     here: Invocation,
-    bench: Workbench,
     asked: _Asked,
     state: Fold | None,
-    loaded: LoadedPlan,
-    *,
-    plan_file: Path | None,
+    found: Sourced,
 ) -> Order:
     """The plan, checked as far as it can be before anything runs."""
+    loaded, bench = found.loaded, found.bench
     for note in loaded.notes:
         messages.warning(note)
     plan = loaded.plan
-    check_coder(loaded, asked.use, task=asked.task or (state.task if state else None))
+    check_coder(loaded, asked.use, task=found.task)
     check_resolved(plan, asked.resolved, state)
     chosen, rerun = select_agents(plan, asked.only) if asked.only else None, select_reruns(plan, asked.rerun)
     if chosen is not None and (outside := [name for name in rerun if name not in chosen]):
@@ -249,10 +202,10 @@ def _order(
     )
     return Order(
         plan=plan,
-        plan_file=_relative(plan_file, bench.repository.root),
+        plan_file=_relative(found.plan_file, bench.repository.root),
         use=loaded.use,
         settings=bench.settings,
-        options=_replace(asked, only=chosen, rerun=rerun, state=state),
+        options=_replace(asked, only=chosen, rerun=rerun, task=found.task),
         root=bench.repository.root,
         environ=without_local_variables(here.environ),
         masking=bench.masker,
@@ -261,7 +214,7 @@ def _order(
     )
 
 
-def _replace(asked: _Asked, *, only: frozenset[str] | None, rerun: tuple[str, ...], state: Fold | None) -> Options:
+def _replace(asked: _Asked, *, only: frozenset[str] | None, rerun: tuple[str, ...], task: str | None) -> Options:
     options = asked.options
     return Options(
         parallel=options.parallel,
@@ -272,7 +225,8 @@ def _replace(asked: _Asked, *, only: frozenset[str] | None, rerun: tuple[str, ..
         continuous=options.continuous,
         ignore_leftovers=options.ignore_leftovers,
         context=asked.context,
-        task=asked.task or (state.task if state else None),
+        take_over=options.take_over,
+        task=task,
     )
 
 
@@ -304,7 +258,16 @@ def _execute(
 
 
 @contextlib.contextmanager
-def _session(here: Invocation, bench: Workbench, order: Order, asked: _Asked, state: Fold | None) -> Iterator[Run]:
+def _session(here: Invocation, order: Order, asked: _Asked, state: Fold | None, found: Sourced) -> Iterator[Run]:
+    bench = found.bench
+    source = Origin(
+        is_unread=found.is_unread,
+        file=order.plan_file,
+        framework=order.plan.framework,
+        use=order.use,
+        task=found.task,
+        stored=found.stored,
+    )
     repository, nested = bench.repository, bool(here.environ.get(OUTER))
     if state is None:
         task = bench.masker.mask_text(asked.task).strip() if asked.task else None
@@ -314,6 +277,7 @@ def _session(here: Invocation, bench: Workbench, order: Order, asked: _Asked, st
             if not nested:
                 make_current(repository, run.session)
             messages.note(f"session {run.session[:8]}: {desired.name}")
+            set_origin(repository, run.session, source)
             yield run
         return
     with resume(repository, state.id, clock=bench.clock, bounds=bench.bounds) as (run, repairs):
@@ -323,4 +287,5 @@ def _session(here: Invocation, bench: Workbench, order: Order, asked: _Asked, st
         say_repairs(repairs)
         if finished := rollback.finish_interrupted(run):
             messages.warning(f"an interrupted rollback to checkpoint {finished.checkpoint.name} was finished")
+        set_origin(repository, run.session, source)
         yield run

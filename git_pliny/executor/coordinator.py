@@ -83,9 +83,7 @@ class Coordinator:
             self._keep_interrupted(cut_off)
         for name in [name for name, agent in state.agents.items() if agent.status is AgentStatus.FAILED]:
             keep_abandoned(self._desk, name)
-        if state.plan is not None:
-            data = {"session": self._desk.run.session, "interrupted": cut_off}
-            self._desk.note(EventType.SESSION_RESUME, data={key: value for key, value in data.items() if value})
+        self._resume(cut_off)
         self._take_plan()
         self._take_budget()
         restore(self._desk)
@@ -94,6 +92,18 @@ class Coordinator:
         self._reopen()
         self._desk.commit()
         self._desk.run.flush()  # so that an agent's `git gc --prune=now` leaves the plan alone
+
+    def _resume(self, cut_off: Sequence[str]) -> None:
+        """Say that this run goes on, and where it works, unless it has started the session and said so."""
+        run = self._desk.run
+        if run.id in run.state.runs:
+            return
+        place = run.place()
+        over = [each.run for each in run.state.executing_elsewhere(place.clone)]
+        taken = over if self._desk.order.options.take_over else []
+        place = msgspec.structs.replace(place, took_over=tuple(taken))
+        data = {"session": run.session, "interrupted": cut_off, **msgspec.to_builtins(place)}
+        self._desk.note(EventType.SESSION_RESUME, data={key: value for key, value in data.items() if value})
 
     def _keep_interrupted(self, names: Sequence[str]) -> None:
         """Agents were cut off by a kill: end what still runs of them, then keep the workspace as they left it."""
@@ -113,7 +123,7 @@ class Coordinator:
         """Record the plan where it is another one than the session knows."""
         run, plan = self._desk.run, self._desk.order.plan
         oid = run.keep_plan(self._plan_json)
-        if oid == run.state.plan:
+        if oid == run.state.plan and all(name in run.state.agents for name in plan.agents):
             return
         known = run.reader.blob(run.state.plan) if run.state.plan else None
         changed = changed_agents(known, self._plan_json) if known else []

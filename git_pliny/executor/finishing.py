@@ -27,8 +27,8 @@ def finish_merges(desk: Desk) -> None:
     """Bring to their end the merges that a kill cut off: the files as the merge made them, the attempt as it ended."""
     for name, agent in list(desk.run.state.agents.items()):
         merge = agent.open_merge
-        if merge is None:
-            continue
+        if merge is None or not desk.run.is_claimed(agent.merge_entry):
+            continue  # one of another clone is about its files
         with alone(desk.run.repository):  # a git of the killed run may still be writing
             desk.checkpoint(Occasion(name="interrupted", kind=CheckpointKind.INTERRUPTED))
         conflicts = _finish(desk, name, merge)

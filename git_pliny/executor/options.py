@@ -31,6 +31,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     continuous: bool = False
     ignore_leftovers: bool = False
     context: tuple[str, ...] = ()
+    take_over: bool = False
+    """Go on from runs of other clones that have not ended, as far as is known here."""
     task: str | None = None
     """The task in the user's words; agents find it at the head of their context."""
 

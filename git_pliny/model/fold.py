@@ -12,9 +12,9 @@ import msgspec
 from git_pliny.model import payloads
 from git_pliny.model.events import Entry, EventType, Line
 from git_pliny.model.session import AgentStatus, BudgetRecord, ErrorRecord, SessionStatus
-from git_pliny.model.state import AgentState, CheckpointState, EndedAttempt, Fold
+from git_pliny.model.state import AgentState, CheckpointState, EndedAttempt, Fold, RunState
 
-__all__ = ["AgentState", "CheckpointState", "EndedAttempt", "Fold", "apply", "fold"]
+__all__ = ["AgentState", "CheckpointState", "EndedAttempt", "Fold", "RunState", "apply", "fold"]
 
 _Payload = TypeVar("_Payload", bound=msgspec.Struct)
 
@@ -44,9 +44,16 @@ def _payload(entry: Entry, kind: type[_Payload]) -> _Payload | None:
 def _session_start(state: Fold, entry: Entry) -> None:
     if (data := _payload(entry, payloads.SessionStart)) and not state.name:
         state.name, state.framework, state.base, state.task = data.name, data.framework, data.base, data.task
+    _ran_at(state, entry)
 
 
-def _session_resume(state: Fold, _: Entry) -> None:
+def _ran_at(state: Fold, entry: Entry) -> None:
+    if place := _payload(entry, payloads.RanAt):
+        state.begin_run(entry.run, entry.ts, place)
+
+
+def _session_resume(state: Fold, entry: Entry) -> None:
+    _ran_at(state, entry)
     state.status, state.reason = SessionStatus.IN_PROGRESS, None
     state.stop_running()
     for name, agent in state.agents.items():
@@ -58,6 +65,8 @@ def _session_end(state: Fold, entry: Entry) -> None:
     if data := _payload(entry, payloads.SessionEnd):
         state.status, state.reason = data.status, data.reason
         state.stop_running()
+    if entry.run in state.runs:
+        state.runs[entry.run].over = True
 
 
 def _session_archive(state: Fold, _: Entry) -> None:
@@ -97,9 +106,15 @@ def _round_begin(state: Fold, entry: Entry) -> None:
 
 def _phase_begin(state: Fold, entry: Entry) -> None:
     state.current_phase = entry.phase
+    _executes(state, entry)
     if entry.phase is not None:
         state.open_phases[entry.phase] = False
         state.begin_phase(entry.phase, entry.run, entry.ts)
+
+
+def _executes(state: Fold, entry: Entry) -> None:
+    if entry.run in state.runs:
+        state.runs[entry.run].executes = True
 
 
 def _phase_end(state: Fold, entry: Entry) -> None:
@@ -109,6 +124,7 @@ def _phase_end(state: Fold, entry: Entry) -> None:
 
 
 def _agent_start(state: Fold, entry: Entry) -> None:
+    _executes(state, entry)
     if entry.agent is None or entry.attempt is None:
         return
     agent = state.agent(entry.agent, entry.phase)
@@ -190,11 +206,13 @@ def _checkpoint_delete(state: Fold, entry: Entry) -> None:
 
 def _rollback_begin(state: Fold, entry: Entry) -> None:
     state.open_rollback = _payload(entry, payloads.RollbackBegun)
+    state.rollback_entry = state.latest_digest
 
 
 def _merge(state: Fold, entry: Entry) -> None:
     if entry.agent is not None and (data := _payload(entry, payloads.MergeBegun)):
-        state.agent(entry.agent, entry.phase).open_merge = data
+        agent = state.agent(entry.agent, entry.phase)
+        agent.open_merge, agent.merge_entry = data, state.latest_digest
         state.last_merge = data.commit
 
 

@@ -19,6 +19,18 @@ class SessionStart(msgspec.Struct, frozen=True, kw_only=True):
     task: str | None = None
 
 
+class RanAt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a run works: which clone that is, and for people on what host and who.
+
+    `took_over`: the runs elsewhere that it goes on from, though they have not ended as far as it knows.
+    """
+
+    clone: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
+    host: Annotated[str, msgspec.Meta(max_length=255)] = ""
+    user: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    took_over: tuple[str, ...] = ()
+
+
 class SessionEnd(msgspec.Struct, frozen=True, kw_only=True):
     status: SessionStatus
     reason: str | None = None

@@ -43,6 +43,8 @@ class AgentState(Spending):
     """What its latest attempt that ended failed with; None where that succeeded."""
     open_merge: payloads.MergeBegun | None = None
     """Its changes were being made to the workspace when the trail breaks off."""
+    merge_entry: str | None = None
+    """The digest of the entry that says so."""
 
     def last_end(self) -> EndedAttempt | None:
         """The latest end that counts."""
@@ -88,6 +90,16 @@ class PhaseState(Spending):
         return sum(parse_time(span.last) - parse_time(span.begun) for span in self.spans) / 1e6
 
 
+class RunState(msgspec.Struct):
+    """A run that told where it works. `executes`: it began a phase or an agent."""
+
+    run: str
+    since: str
+    place: payloads.RanAt
+    executes: bool = False
+    over: bool = False
+
+
 class CheckpointState(msgspec.Struct, frozen=True):
     """A checkpoint that exists: its commit, and from when on what ended is not surely in it."""
 
@@ -126,6 +138,9 @@ class Fold:
         self.deleted: set[tuple[str, str]] = set()
         self.rollbacks: list[payloads.RolledBack] = []
         self.open_rollback: payloads.RollbackBegun | None = None
+        self.rollback_entry: str | None = None
+        """The digest of the entry that began it."""
+        self.runs: dict[str, RunState] = {}
         self.last_merge: str | None = None
         """The commit of the last merge since the newest checkpoint of the workspace."""
         self.open_phases: dict[str, bool] = {}
@@ -138,6 +153,7 @@ class Fold:
         self.reason: str | None = None
         self.last_key = ("", "", 0)
         self._entries = 0
+        self._line: Line | None = None
         self._heads: dict[str, Line] = {}
         self._spans: dict[str, tuple[str, str]] = {}
         self._under_way: dict[str, PhaseSpan] = {}
@@ -146,6 +162,7 @@ class Fold:
     def count(self, line: Line) -> None:
         """Take an entry into the audit head and the times, whatever it says."""
         entry = line.entry
+        self._line = line
         self._entries += 1
         self.last_key = max(self.last_key, line.key)
         self.created_at = self.created_at or entry.ts
@@ -235,6 +252,26 @@ class Fold:
             tokens=self.spending.tokens,
             cost_usd=self.spending.cost_usd,
         )
+
+    @property
+    def latest_digest(self) -> str | None:
+        """Of the entry that was taken last."""
+        return self._line.digest if self._line else None
+
+    def begin_run(self, run: str, since: str, place: payloads.RanAt) -> None:
+        """A run says where it works, and from whom it has taken over."""
+        self.runs[run] = RunState(run, since, place)
+        for other in place.took_over:
+            if other in self.runs:
+                self.runs[other].over = True
+
+    def executing_elsewhere(self, clone: str) -> list[RunState]:
+        """The runs of other clones that execute and have not ended, as far as the entries know; the latest last.
+
+        In one clone a session has one run at a time, so that a later one there shows that an earlier one has ended.
+        """
+        latest = {state.place.clone: state for state in self.runs.values() if state.executes}
+        return [state for state in latest.values() if state.place.clone != clone and not state.over]
 
     @property
     def worked_s(self) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from git_pliny.errors import ConfigError
+from git_pliny.errors import ConfigError, NoPlanError
 from git_pliny.model.plan import Plan
 from git_pliny.model.settings import ExecutionSettings, Settings
 from git_pliny.plans import frameworks
@@ -162,7 +162,7 @@ def _no_plan(document: Document, root: Path, *, hint: str) -> ConfigError:
         return document.place().error(
             "the plan has no agents", hint="add some, like `agents: {hello: {run: echo hello}}`"
         )
-    return ConfigError(f"there is no plan here, neither {PLAN_FILE} nor {MANIFEST}", hint=hint)
+    return NoPlanError(f"there is no plan here, neither {PLAN_FILE} nor {MANIFEST}", hint=hint)
 
 
 def _left_out(plan: Plan, document: Document) -> tuple[str, ...]:

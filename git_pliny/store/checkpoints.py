@@ -17,6 +17,8 @@ from git_pliny.model.trailers import read_trailers
 from git_pliny.model.visible import visible
 
 _DETACHED = "detached"
+_LARGEST = 1 << 20
+"""Bytes of a commit."""
 
 
 class CheckpointKind(StrEnum):
@@ -118,23 +120,34 @@ def write_index(writer: ObjectWriter, snapshot: Snapshot, author: str) -> str | 
 
 
 def parents_of(
-    repository: Repository, state: Fold, snapshot: Snapshot, index: str | None, onto: str | None = None
+    repository: Repository,
+    reader: ObjectReader,
+    state: Fold,
+    snapshot: Snapshot,
+    index: str | None,
+    *,
+    onto: str | None,
 ) -> list[str]:
     """The session's previous checkpoint (for the first one HEAD), HEAD where it is no ancestor yet, the index.
 
     And the last merge since, which keeps what isolated agents made. Checkpoints aside are nobody's parents, and stand
-    on `onto`.
+    on `onto`. What only another clone has is left out.
     """
     newest, head = state.newest_of_workspace(), snapshot.head.oid
-    previous = onto or (newest.commit if newest else None)
+    previous = onto or (newest.commit if newest and _is_here(reader, newest.commit) else None)
     parents = [previous] if previous else []
     if head and not _is_ancestor(repository, state, head, of=previous):
         parents.append(head)
     if index:
         parents.append(index)
-    if state.last_merge and onto is None:
+    if state.last_merge and onto is None and _is_here(reader, state.last_merge):
         parents.append(state.last_merge)
     return parents
+
+
+def _is_here(reader: ObjectReader, commit: str) -> bool:
+    found = reader.read(commit, limit=_LARGEST)
+    return found is not None and found.kind == "commit"
 
 
 def _is_ancestor(repository: Repository, state: Fold, head: str, *, of: str | None) -> bool:

@@ -49,7 +49,7 @@ def forget(repository: Repository, before: str) -> None:
 
 def clear_local(repository: Repository, session: str) -> None:
     """Remove what lies outside git's objects and refs: journals, outputs, locks."""
-    for name in ("journal", "output"):
+    for name in ("journal", "output", "origins"):
         shutil.rmtree(repository.local / name / session, ignore_errors=True)
     for lock in (sessions.lock_path(repository, session), _flush_lock(repository, session)):
         with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ from git_pliny.git.repository import Repository
 from git_pliny.model.events import Event, EventType, render_time
 from git_pliny.store import locks
 from git_pliny.store.artifacts import Bounds
+from git_pliny.store.clone import Origin, set_origin
 from git_pliny.store.recovery import START, recover
 from git_pliny.store.run import Run
 from git_pliny.store.sessions import CURRENT, SESSIONS, lock_path
@@ -43,6 +44,8 @@ def create(repository: Repository, desired: Desired, *, clock: Callable[[], int]
             }
             if desired.task:
                 data["task"] = desired.task
+            set_origin(repository, session, Origin(framework=desired.framework, task=desired.task))
+            data |= msgspec.to_builtins(run.place())
             run.append(Event(type=EventType.SESSION_START, data=data))
             try:
                 run.checkpoint(START)

@@ -82,7 +82,7 @@ def roll_back(run: Run, checkpoint: CheckpointState, *, keep_head: bool, undo: b
     """Carry it out. WouldOverwriteError where something is in the way: then nothing has moved."""
     break_stale_locks(run.repository, wait_s=_GIT_ENDS_S)
     taken = run.take()
-    first = _first_before(run.state, checkpoint, undo=undo)
+    first = _first_before(run, run.state, checkpoint, undo=undo)
     begun_at = read_checkpoint(run.reader, run.state.checkpoints[first].commit).tree if first else None
     restore = _plan_restore(run, checkpoint, taken.snapshot, begun_at=begun_at)
     check_restore(run.repository, restore, keep_head=keep_head)
@@ -108,10 +108,12 @@ def roll_back(run: Run, checkpoint: CheckpointState, *, keep_head: bool, undo: b
     return planned
 
 
-def _first_before(state: Fold, checkpoint: CheckpointState, *, undo: bool) -> str | None:
+def _first_before(run: Run, state: Fold, checkpoint: CheckpointState, *, undo: bool) -> str | None:
     """Where the same rollback was cut off: the checkpoint that it made first, before it had moved anything."""
     begun = state.open_rollback
-    if begun is None or begun.before is None or (begun.commit, begun.undo) != (checkpoint.commit, undo):
+    if begun is None or not run.is_claimed(state.rollback_entry):
+        return None
+    if begun.before is None or (begun.commit, begun.undo) != (checkpoint.commit, undo):
         return None
     return begun.before if begun.before in state.checkpoints else None
 
@@ -127,9 +129,9 @@ def last_rollback(state: Fold) -> CheckpointState:
 
 
 def finish_interrupted(run: Run) -> Rollback | None:
-    """Carry out again what a kill cut off in the middle; None where nothing was."""
+    """Carry out again what a kill cut off in the middle; None where nothing was, or it was of another clone's files."""
     begun = run.state.open_rollback
-    if begun is None:
+    if begun is None or not run.is_claimed(run.state.rollback_entry):
         return None
     checkpoint = run.state.checkpoints.get(begun.name)
     if checkpoint is None:

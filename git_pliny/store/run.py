@@ -21,12 +21,16 @@ from git_pliny.git.writer import ObjectWriter
 from git_pliny.model.events import Chain, Event, EventType, Line, parse_time, render_time, union
 from git_pliny.model.fold import CheckpointState, apply, fold
 from git_pliny.model.names import encode
-from git_pliny.store import checkpoints, journal, locks
+from git_pliny.model.payloads import RanAt
+from git_pliny.store import checkpoints, clone, journal, locks
 from git_pliny.store.artifacts import Bounds, outputs_folder
 from git_pliny.store.flush import Flush, Noted
 from git_pliny.store.sessions import CHECKPOINTS, NOTES, PINS, SESSIONS, checkpoint_refs, load_lines, read_noted
 
 _TRIES = 10
+_LONGEST_USER = 300
+_FINISHED_AFTER_A_KILL = (EventType.MERGE, EventType.ROLLBACK_BEGIN)
+"""What is done to the workspace again, where the trail does not tell its end."""
 _NOBODY = "git-pliny <git-pliny@localhost> 0 +0000"
 
 
@@ -104,6 +108,9 @@ class Run:
         mark = self._chain.mark()
         lines = [self._chain.link(event, self._clock()) for event in events]
         try:
+            for line in lines:
+                if line.entry.type in _FINISHED_AFTER_A_KILL:
+                    clone.claim(self.repository, self.session, line)
             self._journal.append(lines)
         except BaseException:
             self._chain.reset(mark)
@@ -113,6 +120,14 @@ class Run:
         for line in lines:
             apply(self.state, line)
         return lines
+
+    def is_claimed(self, digest: str | None) -> bool:
+        """Whether the entry of that digest, which may have been fetched, was written in this clone."""
+        return clone.is_claimed(self.repository, self.session, digest)
+
+    def place(self) -> RanAt:
+        """Where this run works, as its first entry tells."""
+        return clone.here(self.repository, self.author().rsplit(" ", 2)[0][:_LONGEST_USER])
 
     def untold(self) -> Sequence[Line]:
         """The lines that this run has written since the last call, for whoever shows them."""
@@ -200,7 +215,7 @@ class Run:
         taken = {} if self._is_new else dict(checkpoint_refs(self.repository, self.session))
         name = checkpoints.free_name(self.state, taken, occasion)
         index = checkpoints.write_index(writer, snapshot, author)
-        parents = checkpoints.parents_of(self.repository, self.state, snapshot, index, occasion.onto)
+        parents = checkpoints.parents_of(self.repository, self.reader, self.state, snapshot, index, onto=occasion.onto)
         head = checkpoints.describe_head(snapshot.head, len(snapshot.tree))
         extra = {"Taken": taken_at, **({"Index": index} if index else {})}
         message = checkpoints.message(self.session, name, occasion, head, extra)
