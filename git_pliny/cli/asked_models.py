@@ -1,20 +1,17 @@
 """What agents that ask a model need on this machine, checked before anything runs: the extra, and their keys."""
 
-import json
 import shlex
 import sys
 from collections.abc import Collection, Mapping
 from importlib import metadata, util
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from git_pliny.errors import ConfigError
 from git_pliny.executor.options import Order
 from git_pliny.model.plan import Agent
 from git_pliny.runners.model import EXTRA, PACKAGES
 
-_INSTALLED = ("lib", "git-pliny", "venv")
-"""Where install.sh puts its virtual environment, below the prefix."""
+PACKAGE = "git-pliny"
 
 
 def check_models(order: Order, completed: Collection[str]) -> None:
@@ -39,25 +36,21 @@ def _check(agent: Agent, environ: Mapping[str, str]) -> None:
 
 
 def install_command() -> str:
-    """The command that adds the extra to this very installation."""
-    environment, source = Path(sys.prefix), _source()
-    if environment.parts[-3:] == _INSTALLED and source and (source / "install.sh").is_file():
-        prefix = environment.parents[2]
-        return shlex.join([str(source / "install.sh"), "--prefix", str(prefix), "--with", EXTRA])
-    what = f"git-pliny[{EXTRA}] @ {source.as_uri()}" if source else f"git-pliny[{EXTRA}]"
+    """The command that adds to this very installation what the extra needs, wherever the rest of it came from."""
+    environment = Path(sys.prefix)
     if "pipx" in environment.parts:
-        return shlex.join(["pipx", "install", "--force", what])
+        return shlex.join(["pipx", "inject", PACKAGE, *_wanted()])
     if environment.parts[-3:-1] == ("uv", "tools"):
-        return shlex.join(["uv", "tool", "install", "--force", what])
-    return shlex.join([sys.executable, "-m", "pip", "install", what])
+        return shlex.join(["uv", "pip", "install", "--python", sys.executable, *_wanted()])
+    return shlex.join([sys.executable, "-m", "pip", "install", *_wanted()])
 
 
-def _source() -> Path | None:
-    """The checkout that this was installed from (PEP 610), if it is there."""
+def _wanted() -> list[str]:
+    """What the extra asks for, as this installation's own metadata says."""
     try:
-        told = metadata.distribution("git-pliny").read_text("direct_url.json")
-        url = urlsplit(json.loads(told or "{}").get("url", ""))
-    except (metadata.PackageNotFoundError, ValueError, AttributeError):
-        return None
-    path = Path(unquote(url.path))
-    return path if url.scheme == "file" and path.is_dir() else None
+        told = metadata.requires(PACKAGE) or ()
+    except metadata.PackageNotFoundError:
+        told = ()
+    parts = [(wanted.strip(), marker) for wanted, _, marker in (each.partition(";") for each in told)]
+    own = [wanted for wanted, marker in parts if f"'{EXTRA}'" in marker.replace('"', "'")]
+    return [wanted for wanted in own if not wanted.startswith(PACKAGE)] or [f"{PACKAGE}[{EXTRA}]"]

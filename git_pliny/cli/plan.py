@@ -215,14 +215,17 @@ def _load(here: Invocation, bench: Workbench, wanted: _Wanted, text: str) -> Loa
     with scratch(bench.repository) as own:
         path = own / wanted.name
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        shown = label(path, bench.repository.root)
         try:
-            return load_plan(
+            loaded = load_plan(
                 here, bench, plan_file=path, framework=None, use=None, overrides={}, command="git pliny execute"
             )
         except ConfigError as error:
-            shown = label(path, bench.repository.root)
             said, hint = (text and text.replace(shown, wanted.name) for text in (error.message, error.hint))
             raise ConfigError(said or "", hint=hint) from error
+    plan = msgspec.structs.replace(loaded.plan, name=loaded.plan.name.replace(shown, wanted.name))
+    notes = tuple(note.replace(shown, wanted.name) for note in loaded.notes)
+    return msgspec.structs.replace(loaded, plan=plan, notes=notes)
 
 
 def _save(path: Path, text: str, *, force: bool) -> None:

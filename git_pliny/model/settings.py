@@ -122,6 +122,8 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     framework: str | None = None
     use: str | None = None
     """The preset of a coding agent that runs the agents that do not say themselves what runs them."""
+    allow: tuple[str, ...] = ()
+    """Tools that this coding agent may use beside those that it uses anyway, in its own words, like `Bash`."""
     parallel: bool = False
     checkpoint: CheckpointWhen = CheckpointWhen.PHASE
     jobs: Slots = 4

@@ -22,8 +22,16 @@ def bare(preset: str, place: Place) -> Definition:
 class Coder:
     """`used` is the preset once an agent got it, `is_asked` whether somebody named one."""
 
-    def __init__(self, presets: Presets, asked: str | None, choose: ChoosePreset | None = None) -> None:
+    def __init__(
+        self,
+        presets: Presets,
+        asked: str | None,
+        choose: ChoosePreset | None = None,
+        *,
+        allow: tuple[str, ...] = (),
+    ) -> None:
         self._presets = presets
+        self._allow = allow
         self._asked = asked
         self._choose = choose
         self.used: str | None = None
@@ -44,4 +52,7 @@ class Coder:
             self.used = self._asked if self._asked is not None or self._choose is None else self._choose(self._presets)
         assert self.used is not None  # noqa: S101 - `can` was asked
         self._presets.get(self.used, Place("--use"))
-        return msgspec.structs.replace(definition, entry=msgspec.structs.replace(definition.entry, use=self.used))
+        allow = self._allow or None if definition.entry.allow is None else definition.entry.allow
+        return msgspec.structs.replace(
+            definition, entry=msgspec.structs.replace(definition.entry, use=self.used, allow=allow)
+        )

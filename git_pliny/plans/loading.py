@@ -70,7 +70,7 @@ def load(
     document = read_sections(root, plan_file=plan_file)
     execution = settings_of(document.sections).execution if settings_of else _own_settings(document)
     presets = document.presets(user_presets_dir)
-    coder = Coder(presets, use or execution.use, choose_preset)
+    coder = Coder(presets, use or execution.use, choose_preset, allow=execution.allow)
     assembly = Assembly(
         document,
         Discovery(root, user_agents_dir),

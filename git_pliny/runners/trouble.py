@@ -3,6 +3,9 @@
 The names are those that `model.failure_names` knows.
 """
 
+import asyncio
+import errno
+import os
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -141,7 +144,13 @@ def _names(error: Exception) -> list[str]:
     return [type(each).__name__ for each in _chain(error)]
 
 
+def _words(error: BaseException) -> str:
+    """The system's own words for what it refused, without the number."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number in errno.errorcode and number is not None else str(error).strip()
+
+
 def _deepest(error: Exception) -> str:
     """The words of the cause that says most."""
-    told = [str(each).strip() for each in _chain(error) if str(each).strip() and not isinstance(each, TimeoutError)]
+    told = [words for each in _chain(error) if (words := _words(each)) and not isinstance(each, asyncio.CancelledError)]
     return told[-1] if told else type(error).__name__

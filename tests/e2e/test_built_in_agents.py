@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from scratch import Scratch
+from terminal import show
 from told import artifacts, attempts, entries, of_type, statuses
 
 RISE = ["research", "identify", "synthesize", "execute"]
@@ -82,6 +83,18 @@ def test_of_several_the_user_has_to_name_one(workspace: Scratch) -> None:
     assert workspace.git("for-each-ref", "refs/pliny") == ""
     workspace.pliny("execute", "--framework", "rise", "Mend it", env={"PLINY_CONFIG_EXECUTION__USE": "bob"})
     assert told(workspace, "bob", "execute")
+
+
+@pytest.mark.parametrize(("typed", "code"), [("bob", 0), ("b", 2), ("", 2)])
+def test_on_a_terminal_it_asks_which_one(workspace: Scratch, typed: str, code: int) -> None:
+    coder(workspace, "ada")
+    coder(workspace, "bob")
+    command = ["git", "pliny", "execute", "--framework", "rise", "Mend it"]
+    shown = show(command, cwd=workspace.root, environ=workspace.environ)
+    shown.read(lambda screen: any("Which coding agent? ada, bob:" in line for line in screen.lines))
+    shown.type(f"{typed}\n")
+    assert shown.finish() == code
+    assert [path.name for path in workspace.root.parent.glob("*.execute.1")] == (["bob.execute.1"] if code == 0 else [])
 
 
 def test_where_none_is_installed_it_says_how_to_install_one(workspace: Scratch) -> None:

@@ -119,6 +119,15 @@ def test_a_second_run_changes_nothing_and_succeeds(prefix: Path, home: Path) -> 
     assert (prefix / "lib/git-pliny/installed").read_text() == listed
 
 
+def test_with_llm_the_extra_is_there_and_anything_else_is_refused(home: Path, tmp_path: Path) -> None:
+    done = install("--prefix", tmp_path / "with", "--with", "llm", "--python", sys.executable, home=home)
+    assert done.returncode == 0, done.stderr
+    missing = install("--prefix", tmp_path / "without", "--with", "everything", home=home)
+    assert missing.returncode == 1
+    assert missing.stderr == "error: 'everything' is nothing to install along\nhint: ./install.sh --with llm\n"
+    assert not (tmp_path / "without").exists()
+
+
 def test_a_page_that_an_upgrade_drops_loses_its_link(prefix: Path, home: Path) -> None:
     stale = prefix / "share/man/man1/git-pliny-old.1"
     stale.symlink_to(prefix / "lib/git-pliny/venv/share/man/man1/git-pliny-old.1")

@@ -149,7 +149,12 @@ def test_a_file_that_is_there_is_not_replaced_unless_told_to(workspace: Scratch)
 
 def test_json_tells_the_plan_its_graph_and_its_cost(workspace: Scratch) -> None:
     said = json.dumps(
-        {"type": "result", "result": fenced(GOOD), "total_cost_usd": 0.25, "modelUsage": {"m": {"inputTokens": 7}}}
+        {
+            "type": "result",
+            "result": fenced(GOOD),
+            "total_cost_usd": 0.25,
+            "modelUsage": {"claude-sonnet-4-5": {"inputTokens": 7}},
+        }
     )
     planner(workspace, said)
     presets = Path(workspace.environ["XDG_CONFIG_HOME"]) / "pliny" / "presets"

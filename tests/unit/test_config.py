@@ -21,6 +21,7 @@ from git_pliny.model.settings import Category, CheckpointWhen, ErrorRule, RetryS
 EXAMPLES: dict[str, object] = {
     "execution.framework": "rise",
     "execution.use": "claude",
+    "execution.allow": ["Bash"],
     "execution.parallel": True,
     "execution.checkpoint": "agent",
     "execution.jobs": 8,

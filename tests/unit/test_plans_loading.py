@@ -10,6 +10,7 @@ from git_pliny.errors import ConfigError, PlanError
 from git_pliny.model.plan import Agent, Phase, Plan, Rounds
 from git_pliny.model.settings import Backoff, Budget, Category, ExecutionSettings, Isolation, RetryStrategy, Settings
 from git_pliny.plans.loading import LoadedPlan, load, read_sections
+from git_pliny.plans.preset_files import Presets
 
 SCRIPT = "#!/bin/sh\nexit 0\n"
 
@@ -579,3 +580,36 @@ agents:
 phases: [{name: p, agents: [a]}]
 """
     assert "pliny.yaml:4" in refusal(tmp_path, text).message
+
+
+# Agents that come with the frameworks
+
+
+def test_the_coding_agent_of_a_plan_gets_the_tools_that_it_is_allowed(tmp_path: Path) -> None:
+    text = "execution: {framework: rise, use: claude, allow: [Bash, WebFetch]}\nagents: {research: {prompt: x, allow: Read}}"
+    agents = loaded(tmp_path, text).plan.agents
+    assert "--allowedTools=Bash,WebFetch" in agents["execute"].run
+    assert "--allowedTools=Read" in agents["research"].run
+    assert not [word for word in agents["research"].run if "WebFetch" in word]
+
+
+@pytest.mark.parametrize("framework", ["rise", "care"])
+def test_every_phase_of_a_framework_has_a_prompt_that_hands_its_answer_on(tmp_path: Path, framework: str) -> None:
+    plan = load(tmp_path, framework=framework, use="codex").plan
+    assert [agent.answer for agent in plan.agents.values()] == [f"{phase.name}.md" for phase in plan.phases]
+    assert all(agent.template and "{{ task }}" in (agent.prompt or "") for agent in plan.agents.values())
+
+
+def test_a_preset_is_chosen_only_where_a_framework_needs_one(tmp_path: Path) -> None:
+    asked = []
+
+    def choose(presets: Presets) -> str:
+        asked.append(min(presets.all))
+        return "claude"
+
+    text = "agents: {own: {prompt: Hi.}}"
+    with pytest.raises(ConfigError, match="agent `own` has no `run` or `use`"):
+        load(put(tmp_path, {"pliny.yaml": text}), choose_preset=choose)
+    assert asked == []
+    found = load(tmp_path, framework="care", choose_preset=choose)
+    assert (found.use, found.is_built_in, asked) == ("claude", True, ["aider"])

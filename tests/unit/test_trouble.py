@@ -1,5 +1,6 @@
 """Errors of the libraries that ask models: the sentence that is told, and the evidence."""
 
+import errno
 import socket
 import ssl
 
@@ -49,6 +50,14 @@ def test_what_is_said_is_the_servers_words_without_the_key() -> None:
     error = ModelHTTPError(401, "m", {"error": {"message": "wrong key sk-1/2 or sk-1%2F2", "code": "invalid_api_key"}})
     found = trouble(error, server="host", secrets=("sk-1/2",))
     assert found.message == "host answered with HTTP status 401: wrong key [masked] or [masked] (invalid_api_key)"
+
+
+def test_a_refused_connection_is_told_in_the_systems_words() -> None:
+    error = caused(
+        OSError("all failed"), ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 9)")
+    )
+    found = trouble(error, server="host:9", secrets=())
+    assert found.message.lower() == "no answer from host:9: connection refused"
 
 
 def test_a_longer_secret_is_hidden_before_a_part_of_it() -> None:
