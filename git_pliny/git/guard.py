@@ -5,14 +5,17 @@ Each refusal is a WouldOverwriteError that names what stands in the way.
 
 import contextlib
 import os
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
+from shlex import quote
 
 from git_pliny.errors import WouldOverwriteError
 from git_pliny.git.repository import Head, Repository
 
 AGAIN = "run the same rollback again: what is there now is then recorded first"
 
+_NEVER = frozenset((b".git", b"git~1", b"..", b".", b""))
 _OPERATIONS = (
     ("MERGE_HEAD", "a merge", "git merge --abort"),
     ("CHERRY_PICK_HEAD", "a cherry-pick", "git cherry-pick --abort"),
@@ -28,6 +31,15 @@ _OPERATIONS = (
 def operation_in(repository: Repository) -> str | None:
     """The operation of git that is half done there, in words."""
     return next((words for name, words, _ in _OPERATIONS if (repository.git_dir / name).exists()), None)
+
+
+def check_paths(paths: Iterable[bytes]) -> None:
+    """None of them is one that git would not write: a tree that was fetched may have any."""
+    for path in paths:
+        if not _NEVER.isdisjoint(path.lower().split(b"/")):
+            raise WouldOverwriteError(
+                f"the checkpoint has {os.fsdecode(path)}, which no workspace can have", hint="git fsck"
+            )
 
 
 def check_quiet(repository: Repository, unmerged: AbstractSet[bytes]) -> None:
@@ -49,7 +61,7 @@ def check_head(repository: Repository, *, current: Head, target: Head, keep_head
     if keep_head:
         return
     if current.ref != target.ref:
-        there = f"git switch {_short(target.ref)}" if target.ref else f"git switch --detach {target.oid}"
+        there = f"git switch {quote(_short(target.ref))}" if target.ref else f"git switch --detach {target.oid}"
         raise WouldOverwriteError(
             f"the checkpoint was taken on {_name(target)}, and HEAD is on {_name(current)}",
             hint=f"{there}   (or leave HEAD as it is: --keep-head)",

@@ -42,10 +42,11 @@ class RefUpdate(NamedTuple):
 
 
 class PeeledRef(NamedTuple):
-    """A ref, and the commit that it is an annotated tag of, if it is one."""
+    """A ref, the kind of its object, and the commit that it is an annotated tag of, if it is one."""
 
     name: str
     oid: str
+    kind: str
     commit: str | None
 
 
@@ -62,7 +63,7 @@ def read_refs(repository: Repository, *prefixes: str) -> Iterator[PeeledRef]:
     for line in repository.git("for-each-ref", form, *prefixes).splitlines():
         oid, kind, of, commit, name = line.split(b" ", 4)
         peeled = commit.decode() if (kind, of) == (b"tag", b"commit") else None
-        yield PeeledRef(name.decode("utf-8", "surrogateescape"), oid.decode(), peeled)
+        yield PeeledRef(name.decode("utf-8", "surrogateescape"), oid.decode(), kind.decode(), peeled)
 
 
 def list_blobs(repository: Repository, prefix: str) -> Iterator[tuple[str, bytes]]:

@@ -12,7 +12,7 @@ import msgspec
 
 from git_pliny.errors import WouldOverwriteError
 from git_pliny.git.checkout import Steps, move_files, put_index, take_steps
-from git_pliny.git.guard import AGAIN, check_head, check_quiet
+from git_pliny.git.guard import AGAIN, check_head, check_paths, check_quiet
 from git_pliny.git.index import copy_index, write_tree
 from git_pliny.git.locks import hold_index, recorded_refs
 from git_pliny.git.repository import Head, Repository
@@ -81,6 +81,7 @@ def apply_restore(repository: Repository, restore: Restore, *, keep_head: bool, 
 
 def _check(repository: Repository, restore: Restore, own: Scratch, *, keep_head: bool) -> Steps:
     current, target = restore.current, restore.target
+    check_paths(change.new.path for change in restore.changes if change.new)
     flags = read_flags(repository)
     check_quiet(repository, flags.unmerged)
     check_head(repository, current=current.head, target=target.head, keep_head=keep_head)

@@ -1,6 +1,6 @@
 """Which refs of a session go over the network, and where copies of a remote's are kept."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple, Self
 
@@ -24,6 +24,7 @@ _FOLDERS = {
     NOTES: "notes/",
 }
 """Our namespaces, and the folder of each below a remote's."""
+_KINDS = {SESSIONS: "blob", CHECKPOINTS: "tag", ARTIFACTS: "commit", TOMBSTONES: "blob", NOTES: "commit"}
 
 
 class TagRef(NamedTuple):
@@ -107,16 +108,18 @@ def refs_here(repository: Repository, session: str | None = None) -> dict[str, R
 
 
 def refs_there(repository: Repository, folder: str, session: str | None = None) -> dict[str, Refs]:
-    """The refs of every session of a remote, as last seen, or of one."""
-    return _read(repository, {folder + below: space for space, below in _FOLDERS.items()}, session)
+    """The refs of every session of a remote, as last seen, or of one; what is of another kind is none of ours."""
+    return _read(repository, {folder + below: space for space, below in _FOLDERS.items()}, session, kinds=_KINDS)
 
 
-def _read(repository: Repository, spaces: dict[str, str], session: str | None) -> dict[str, Refs]:
+def _read(
+    repository: Repository, spaces: dict[str, str], session: str | None, *, kinds: Mapping[str, str] | None = None
+) -> dict[str, Refs]:
     found: dict[str, _Growing] = {}
     prefixes = list(spaces) if session is None else [place + session for place in spaces]
     for ref in read_refs(repository, *prefixes):
         for place, space in spaces.items():
-            if ref.name.startswith(place):
+            if ref.name.startswith(place) and (kinds is None or ref.kind == kinds[space]):
                 owner, _, name = ref.name.removeprefix(place).partition("/")
                 if is_id(owner) and bool(name) == (space == CHECKPOINTS) and "/" not in name:
                     growing = found.setdefault(owner, _Growing())

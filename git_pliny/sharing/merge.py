@@ -24,7 +24,7 @@ from git_pliny.store import tombstones
 _SHOWN = 12
 _AHEAD = 1 << 20
 _LARGEST = 256 * 1024 * 1024
-"""Bytes of one note: more is no trail of ours, and would not fit into memory several times over."""
+"""Bytes of the notes of a session: more is no trail of ours, and would not fit into memory several times over."""
 
 
 class TooLargeError(CorruptError):
@@ -99,10 +99,14 @@ class Merger:
             return _Notes({}, {}, canonical=True)
         blobs = read_notes(self._reader, tip, width=len(tip))
         lines, canonical = {}, is_fanned_out(self._reader, tip, len(blobs))
+        total = 0
         for annotated, oid in blobs.items():
             raw = self._reader.blob(oid, limit=_LARGEST)
             if raw is None:
                 raise TooLargeError(f"the note {oid[:_SHOWN]} is missing or larger than {_LARGEST >> 20} MiB")
+            total += len(raw)
+            if total > _LARGEST:
+                raise TooLargeError(f"the notes {tip[:_SHOWN]} are larger than {_LARGEST >> 20} MiB in all")
             lines[annotated] = union(parse_lines(raw))
             canonical = canonical and raw == _text(lines[annotated])
         return _Notes(blobs, lines, canonical)

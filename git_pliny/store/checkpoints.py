@@ -1,5 +1,6 @@
 """Checkpoints: a workspace as a commit, tagged under `refs/pliny/checkpoints/<session>/<name>` (DESIGN section 4)."""
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from urllib.parse import unquote_to_bytes
@@ -17,6 +18,8 @@ from git_pliny.model.trailers import read_trailers
 from git_pliny.model.visible import visible
 
 _DETACHED = "detached"
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_REF = re.compile(r"refs/(?!.*(?:\.\.|//|/\.|@\{))[^\x00-\x20\x7f~^:?*\[\\]+")
 _LARGEST = 1 << 20
 """Bytes of a commit."""
 
@@ -167,7 +170,7 @@ def read_checkpoint(reader: ObjectReader, commit: str) -> StoredCheckpoint:
     text = found.data.decode("utf-8", "surrogateescape")
     trailers = read_trailers(text)
     oid, _, ref = trailers.get("Head", "").partition(" ")
-    if not oid:
+    if not _OID.fullmatch(oid) or (ref != _DETACHED and not _REF.fullmatch(ref)):
         raise CorruptError(f"commit {commit[:12]} is no checkpoint of git pliny", hint="git pliny audit verify")
     index = reader.read(f"{trailers['Index']}^{{tree}}") if "Index" in trailers else None
     return StoredCheckpoint(

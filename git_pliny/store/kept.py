@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from git_pliny.git.objects import MODE_LINK, MODE_TREE
+from git_pliny.git.objects import MODE_EXECUTABLE, MODE_FILE, MODE_TREE
 from git_pliny.model.names import encode
 from git_pliny.model.session import AgentStatus
 from git_pliny.runners.base import ANSWER, OUTPUT
@@ -18,6 +18,7 @@ from git_pliny.store.sessions import ARTIFACTS
 LONGEST = 256 * 1024
 """Bytes of one text; of a longer one its beginning and its end are given."""
 
+_MOST_LOOKED_AT = 100_000
 _END = 4000
 """Characters of what an attempt printed that the next one is told."""
 
@@ -80,13 +81,18 @@ class Delivered(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._files)
 
-    def _stored(self, top: str, below: str = "") -> Iterator[tuple[str, Path | str]]:
-        for raw, entry in self._run.reader.tree(top).items():
-            name = below + os.fsdecode(raw)
-            if entry.mode == MODE_TREE:
-                yield from self._stored(entry.oid, f"{name}/")
-            elif entry.mode != MODE_LINK:
-                yield name, entry.oid
+    def _stored(self, top: str) -> Iterator[tuple[str, Path | str]]:
+        """What was fetched may be made so that it would never end: beyond a limit, the rest is left."""
+        waiting, looked = [(top, "")], 0
+        while waiting and looked < _MOST_LOOKED_AT:
+            tree, below = waiting.pop()
+            for raw, entry in self._run.reader.tree(tree).items():
+                looked += 1
+                name = below + os.fsdecode(raw)
+                if entry.mode == MODE_TREE:
+                    waiting.append((entry.oid, f"{name}/"))
+                elif entry.mode in (MODE_FILE, MODE_EXECUTABLE):
+                    yield name, entry.oid
 
 
 def _local(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -143,7 +143,14 @@ def test_what_is_unknown_of_what_was_spent_is_shown_as_unknown(
 
 @pytest.mark.parametrize(
     ("count", "shown"),
-    [(0, "0 bytes"), (1, "1 byte"), (1023, "1023 bytes"), (1536, "1.50 KiB"), (5 << 20, "5.00 MiB"), (9 << 40, "9216.00 GiB")],
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1023 bytes"),
+        (1536, "1.50 KiB"),
+        (5 << 20, "5.00 MiB"),
+        (9 << 40, "9216.00 GiB"),
+    ],
 )
 def test_bytes_are_shown_as_git_shows_them(count: int, shown: str) -> None:
     assert render.byte_size(count) == shown
