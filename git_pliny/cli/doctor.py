@@ -17,19 +17,24 @@ from git_pliny.errors import GitError, PlinyError
 from git_pliny.git.locks import break_stale_locks
 from git_pliny.git.process import run_git, without_local_variables
 from git_pliny.store.doctor import Doctor, Finding, Level
+from git_pliny.store.secrets import look_through_stored
 
 Fix = Annotated[bool, option("--fix", help="Mend what is safe to mend.")]
+Secrets = Annotated[bool, option("--secrets", help="Look through all that is stored for secrets.")]
 
 _OLDEST_GIT = (2, 34)
 _INSTALL = "./install.sh, in a checkout of git-pliny"
 _TIMEOUT_S = 20.0
 
 
-def doctor_command(here: Invocation, *, fix: Fix = False, as_json: Json = False) -> int | None:
+def doctor_command(
+    here: Invocation, *, fix: Fix = False, secrets: Secrets = False, as_json: Json = False
+) -> int | None:
     """Check the installation and this repository, and mend what is safe to mend.
 
     Looks at git, Python, the installed program and its man page; and in a repository at every session: audit trail,
-    refs, journals, locks, processes and files that were left behind. Exit status 1 where a problem remains.
+    refs, journals, locks, processes and files that were left behind. Exit status 1 where a problem remains. With
+    --secrets, all that our refs hold and your branches do not is looked through for keys, tokens and files of secrets.
     """
     found = list(_installation(here))
     mended: list[Finding] = []
@@ -43,6 +48,7 @@ def doctor_command(here: Invocation, *, fix: Fix = False, as_json: Json = False)
         if fix:
             mended, ailments = _mend(bench, ailments, doctor)
         found += ailments
+        found += _secrets(bench) if secrets else []
     problems = sum(finding.level is Level.PROBLEM for finding in found)
     if as_json:
         output.data_json({"ok": not problems, "findings": [*_plain(found), *_plain(mended, mended=True)]})
@@ -51,6 +57,13 @@ def doctor_command(here: Invocation, *, fix: Fix = False, as_json: Json = False)
     if problems:
         raise PlinyError(f"{render.plural(problems, 'problem')} found", hint=_next(found))
     return None
+
+
+def _secrets(bench: Workbench) -> list[Finding]:
+    hint = "git pliny session delete ID, or git pliny checkpoint delete NAME; then change the secret"
+    places = look_through_stored(bench.repository, bench.masker)
+    found = [Finding(Level.PROBLEM, f"{place} looks like a secret: {why}", hint) for place, why in places]
+    return found or [Finding(Level.OK, "no secret is found in what is stored")]
 
 
 def _mend(bench: Workbench, ailments: list[Finding], doctor: Doctor) -> tuple[list[Finding], list[Finding]]:

@@ -10,6 +10,7 @@ from git_pliny.cli import messages, output, render
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json
+from git_pliny.cli.secrets import check_secrets
 from git_pliny.cli.streams import unless_lost
 from git_pliny.cli.values import remotes_and_sessions
 from git_pliny.cli.workbench import Workbench, open_workbench_anyway
@@ -32,6 +33,7 @@ Places = Annotated[
         autocompletion=remotes_and_sessions,
     ),
 ]
+AllowSecrets = Annotated[bool, option("--allow-secrets", help="Send files that look like secrets as well.")]
 DryRun = Annotated[bool, option("--dry-run", "-n", help="Say what would be done, and change nothing.")]
 
 
@@ -49,11 +51,21 @@ class _Report(msgspec.Struct, kw_only=True, omit_defaults=True):
     refused: dict[str, str] = {}
 
 
-def push_command(here: Invocation, *, places: Places = None, dry_run: DryRun = False, as_json: Json = False) -> int:
+def push_command(
+    here: Invocation,
+    *,
+    places: Places = None,
+    allow_secrets: AllowSecrets = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
     """Send sessions to a remote.
 
     What the remote has not is sent: entries, checkpoints, artifacts. Where another clone has sent something to the same
     session meanwhile, that is taken in first: nothing of anybody's is overwritten.
+
+    Files in checkpoints that look like secrets (.env, keys, known forms of tokens) and are in none of your branches are
+    named first, and sent only where you say so.
     """
     bench = open_workbench_anyway(here)
     asked = _asked(bench, places or ())
@@ -62,6 +74,7 @@ def push_command(here: Invocation, *, places: Places = None, dry_run: DryRun = F
     if dry_run:
         _tell_unsent(asked, exchange, as_json=as_json)
         return 0
+    check_secrets(here, bench, exchange, allowed=allow_secrets, again="git pliny push")
     return _finish(asked, exchange.push(), as_json=as_json, fetched=False)
 
 
@@ -77,15 +90,18 @@ def fetch_command(here: Invocation, *, places: Places = None, as_json: Json = Fa
     return _finish(asked, Exchanged(joined), as_json=as_json, fetched=True)
 
 
-def sync_command(here: Invocation, *, places: Places = None, as_json: Json = False) -> int:
+def sync_command(
+    here: Invocation, *, places: Places = None, allow_secrets: AllowSecrets = False, as_json: Json = False
+) -> int:
     """Fetch from a remote, merge, and push.
 
-    Afterwards both sides hold the same of every session that is shared.
+    Afterwards both sides hold the same of every session that is shared. As with push, secrets are asked about first.
     """
     bench = open_workbench_anyway(here)
     asked = _asked(bench, places or (), anywhere=True)
     exchange = _exchange(here, bench, asked)
     _flush(bench, asked)
+    check_secrets(here, bench, exchange, allowed=allow_secrets, again="git pliny sync")
     return _finish(asked, exchange.sync(), as_json=as_json, fetched=True)
 
 

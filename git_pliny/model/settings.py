@@ -184,6 +184,8 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class SharingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     warn_size: Bytes = 50 * 1024 * 1024
     """From how many bytes on a push says beforehand how much it sends."""
+    allow_secrets: bool = False
+    """Send checkpoints without looking for files in them that look like secrets."""
     tombstone_age: Duration = "365d"
     """How long a deleted session is remembered, so that it does not come back from another clone."""
 

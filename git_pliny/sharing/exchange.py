@@ -67,6 +67,13 @@ class Exchange:
         here, there = refs_here(self._repository), refs_there(self._repository, self._folder)
         return unsent_of(here, there, self._ids)
 
+    def carried(self) -> tuple[list[str], list[str]]:
+        """The checkpoints that a push would send, and what the remote has, in git rev-list's words."""
+        here = refs_here(self._repository)
+        return [tag.oid for name in self.unsent() for tag in here[name].checkpoints.values()], [
+            f"--glob={self._folder}*"
+        ]
+
     def _repeated(self, joined: list[Joined], send: Callable[[], Sent]) -> Exchanged:
         sent, refs = send(), 0
         for number in range(1, _TRIES):

@@ -254,7 +254,8 @@ def test_plain_git_reads_a_session_and_its_gc_takes_nothing_of_it(scratch: Scrat
     before = [scratch.git(*command) for command in shown]
     assert "+two" in before[3]
     names = [line.split("\t")[1].split("-")[0] for line in before[4].splitlines()]
-    assert names == ["deliverables/a/1", "outputs/a/1", "outputs/b/1", "plan.json", "prompts/a/1"]
+    plan = f"plans/{scratch.session()['plan']}.json"
+    assert names == ["deliverables/a/1", "outputs/a/1", "outputs/b/1", "plan.json", plan, "prompts/a/1"]
     scratch.git("pack-refs", "--all")
     scratch.git("reflog", "expire", "--expire=now", "--all")
     scratch.git("gc", "-q", "--prune=now")
