@@ -186,6 +186,8 @@ class SharingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """From how many bytes on a push says beforehand how much it sends."""
     tombstone_age: Duration = "365d"
     """How long a deleted session is remembered, so that it does not come back from another clone."""
+    require_on_push: bool = False
+    """Whether the pre-push hook stops `git push` where the sessions of its commits can't be shared."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
