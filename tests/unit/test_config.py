@@ -49,6 +49,7 @@ EXAMPLES: dict[str, object] = {
     "masking.keep": [],
     "session.prune_after": "1w",
     "sharing.require_on_push": True,
+    "sharing.sign": "always",
     "sharing.tombstone_age": "30d",
     "sharing.warn_size": 1000,
     "error_handling.retry_strategies.network.max_retries": 9,
