@@ -8,6 +8,7 @@ from pathlib import Path
 
 from git_pliny.errors import ConfigError
 from git_pliny.executor.options import Order
+from git_pliny.model.endpoint import PROVIDERS
 from git_pliny.model.plan import Agent
 from git_pliny.runners.model import EXTRA, PACKAGES
 
@@ -29,7 +30,13 @@ def _check(agent: Agent, environ: Mapping[str, str]) -> None:
     where = f"{agent.source}: agent '{agent.name}' asks the model {agent.model.full_name}"
     if not all(util.find_spec(package) for package in PACKAGES):
         raise ConfigError(f"{where}; the packages for that are not installed", hint=install_command())
-    if agent.model.endpoint({**environ, **agent.env}).lacks_key:
+    endpoint = agent.model.endpoint({**environ, **agent.env})
+    if not endpoint.server:  # the plan's own was checked as it was read
+        told = " or ".join(PROVIDERS[agent.model.provider].addresses)
+        raise ConfigError(
+            f"{where}; what {told} holds is not an address", hint="it should look like http://localhost:8000/v1"
+        )
+    if endpoint.lacks_key:
         names = agent.model.key_variables()
         others = f" (nor {', '.join(names[1:])})" if names[1:] else ""
         raise ConfigError(f"{where}; its key {names[0]} is not set{others}", hint=f"export {names[0]}=…")

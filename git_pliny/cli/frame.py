@@ -168,7 +168,7 @@ def _attempt(row: Row, *, wide: bool) -> str:
 def _time(row: Row) -> str:
     if row.seconds is None:
         return ""
-    if row.standing is Standing.RETRYING:
+    if row.standing in {Standing.RETRYING, Standing.WAITING}:
         return f"in {_whole(math.ceil(row.seconds))}"
     return _whole(row.seconds) if row.standing is Standing.RUNNING else render_duration(row.seconds)
 

@@ -72,7 +72,7 @@ def is_sound(repository: Repository) -> bool:
 
 def _make(member: Member, commit: str) -> None:
     """In one step: `git worktree prune` takes a folder without `gitdir` for a broken one."""
-    new = member.root.with_name(f"{member.name}.admin")
+    new = member.beside(".admin")
     clear(new)
     clear(member.admin)
     new.mkdir()

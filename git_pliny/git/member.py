@@ -1,12 +1,13 @@
 """One place of the pool of worktrees: its files, the lock that says who uses it, what was last put there.
 
-    <common git dir>/pliny/worktrees/<name>          the files
+    <user's cache>/git-pliny/<repository>/<name>     the files
     <common git dir>/pliny/worktrees/<name>.index    what git knows of them: an index that no agent's git writes
     <common git dir>/pliny/worktrees/<name>.state    the last tree, and the ignored files brought along
     <common git dir>/pliny/worktrees/<name>.lock     held by a `flock` that dies with its holder
     <common git dir>/worktrees/<name>                git's own folder of the worktree
 
-The state says of a member that its holder was killed: then what the agent started may still live.
+Where the files are, `place` knows. The state says of a member that its holder was killed: then what the agent started
+may still live.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from git_pliny.errors import StorageError
+from git_pliny.git.place import make_pool, pool_folder, records
 from git_pliny.git.repository import Repository
 
 _TRIES = 10
@@ -73,13 +75,17 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     def admin(self) -> Path:
         return self.owner.common_dir / "worktrees" / self.name
 
+    def beside(self, ending: str) -> Path:
+        """A file of ours about it: not where the agent works, but in the git directory."""
+        return records(self.owner) / (self.name + ending)
+
     @property
     def index(self) -> Path:
-        return self.root.with_name(f"{self.name}.index")
+        return self.beside(".index")
 
     @property
     def lock(self) -> Path:
-        return self.root.with_name(f"{self.name}.lock")
+        return self.beside(".lock")
 
     @property
     def repository(self) -> Repository:
@@ -90,7 +96,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     def own_files(self) -> tuple[Path, ...]:
         """What is ours beside the worktree, less the lock; what a killed process was just writing included."""
         return tuple(
-            self.root.with_name(self.name + ending)
+            self.beside(ending)
             for ending in (".index", ".index.lock", ".next", ".next.lock", ".state", ".state.new", ".admin")
         )
 
@@ -139,18 +145,13 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _state(self) -> Path:
-        return self.root.with_name(f"{self.name}.state")
+        return self.beside(".state")
 
     def _is_mine(self, file: Path) -> bool:
         try:
             return file.samefile(self.root / ".git")
         except OSError:
             return False
-
-
-def pool_folder(repository: Repository) -> Path:
-    """Where the worktrees of the pool are."""
-    return repository.local / "worktrees"
 
 
 def member(repository: Repository, number: int) -> Member:
@@ -167,8 +168,8 @@ def member_of(repository: Repository) -> Member | None:
 
 def known_members(repository: Repository) -> list[Member]:
     """Every member of which anything is there, half-made or broken ones included."""
-    names = {path.name.partition(".")[0] for path in _entries(pool_folder(repository))}
     folder = pool_folder(repository)
+    names = {path.name.partition(".")[0] for path in (*_entries(records(repository)), *_entries(folder))}
     for admin in _entries(repository.common_dir / "worktrees"):
         file = named_by(admin)
         if file is not None and file.parent.parent == folder:
@@ -191,6 +192,7 @@ def hold(one: Member) -> int | None:
     for _ in range(_TRIES):
         try:
             one.lock.parent.mkdir(parents=True, exist_ok=True)
+            make_pool(one.owner)
             descriptor = os.open(one.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:  # the folder was empty, and another process removed it just then
             continue

@@ -4,7 +4,9 @@ A submodule's commits live in the git folder of the worktree that it was checked
 repository that is none of git's submodules is moved as it is.
 """
 
+import errno
 import os
+import shutil
 from pathlib import Path
 
 from git_pliny.errors import StorageError
@@ -38,9 +40,23 @@ def move_nested(repository: Repository, source: Path, path: str) -> None:
     there = repository.root / path
     try:
         there.parent.mkdir(parents=True, exist_ok=True)
-        (source / path).rename(there)
+        _move(source / path, there)
     except OSError as error:
         raise StorageError(f"cannot move the repository {path} to {there}: {error.strerror}") from error
+
+
+def _move(source: Path, there: Path) -> None:
+    """In one step, on another disk, too."""
+    try:
+        source.rename(there)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy = there.with_name(f"{there.name}.pliny-new")
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(source, copy, symlinks=True)
+        copy.rename(there)
+        shutil.rmtree(source)
 
 
 def _clone(repository: Repository, source: Path, there: Path) -> None:

@@ -117,7 +117,7 @@ class Refill(msgspec.Struct, frozen=True, kw_only=True):
 
     def put_index(self, entries: Iterable[Entry], *, drop: Iterable[bytes]) -> None:
         """Give the agent's git an index that knows the files as they are, and differs from them in these entries."""
-        new, there = self.member.root.with_name(f"{self.member.name}.next"), self.member.admin / "index"
+        new, there = self.member.beside(".next"), self.member.admin / "index"
         for left in (new, new.with_name(f"{new.name}.lock")):
             clear(left)
         _copy(self.member.index, new)

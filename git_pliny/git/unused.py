@@ -8,6 +8,7 @@ from typing import NamedTuple
 from git_pliny.errors import StorageError
 from git_pliny.git.clearing import clear
 from git_pliny.git.member import Member, held, is_held, known_members, working_in
+from git_pliny.git.place import drop_pool
 from git_pliny.git.repository import Repository
 
 
@@ -48,9 +49,9 @@ def _remove(one: Member, owner: str) -> bool:
         try:
             for path in (one.root, one.admin, *one.own_files, one.lock):
                 clear(path)
-            for folder in (one.root.parent, one.admin.parent):
-                with contextlib.suppress(OSError):  # others are still there
-                    folder.rmdir()
+            drop_pool(one.owner)
+            with contextlib.suppress(OSError):  # others are still there
+                one.admin.parent.rmdir()
         except OSError as error:
             raise StorageError(f"cannot remove the worktree {one.root}: {error.strerror}") from error
     return True

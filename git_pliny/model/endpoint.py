@@ -115,14 +115,22 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     lacks_key: bool = False
 
     @property
+    def _place(self) -> tuple[str, str, str]:
+        """Login, `@` and server; nothing of an address that is none, which a variable may hold."""
+        try:
+            return urlsplit(self.base_url).netloc.rpartition("@")
+        except ValueError:
+            return "", "", ""
+
+    @property
     def server(self) -> str:
         """The host, and the port where it is told: nothing secret."""
-        return urlsplit(self.base_url).netloc.rpartition("@")[2]
+        return self._place[2]
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not be told to anybody else."""
-        login = urlsplit(self.base_url).netloc.rpartition("@")[0]
+        login = self._place[0]
         return tuple(each for each in (self.key, login, login.partition(":")[2]) if each)
 
 

@@ -6,6 +6,7 @@ The names are those that `model.failure_names` knows.
 import asyncio
 import errno
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -80,10 +81,14 @@ def trouble(error: Exception, *, server: str, secrets: tuple[str, ...]) -> Troub
 
 
 def hide(text: str, secrets: tuple[str, ...]) -> str:
-    """`text` with none of `secrets` in it, as they are or as addresses have them."""
-    for secret in sorted({form for each in secrets for form in (each, quote(each, safe=""))}, key=len, reverse=True):
+    """`text` with none of `secrets` in it, as they are or as addresses and headers have them."""
+    for secret in sorted({form for each in secrets for form in _forms(each)}, key=len, reverse=True):
         text = text.replace(secret, "[masked]")
     return " ".join(text.split())
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    return secret, quote(secret, safe=""), b64encode(secret.encode("utf-8", "surrogateescape")).decode()
 
 
 def _name(error: Exception, status: int | None) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from git_pliny.git.member import member_of
+from git_pliny.git.place import remove_orphans
 from git_pliny.git.repository import Repository
 from git_pliny.git.unused import Unused, remove_unused, unused
 from git_pliny.store import sessions
@@ -56,5 +57,9 @@ def is_needed(repository: Repository) -> Callable[[str], bool]:
 
 
 def clear(repository: Repository) -> list[str]:
-    """Remove the worktrees that nobody works in, but for what unfinished sessions will keep; the names."""
+    """Remove the worktrees that nobody works in, but for what unfinished sessions will keep; the names.
+
+    Those of repositories that are gone, too.
+    """
+    remove_orphans(repository.environ)
     return remove_unused(repository, spare=is_needed(repository))

@@ -82,7 +82,8 @@ def test_an_agent_starts_from_the_workspace_as_it_is_and_sees_none_of_the_others
     assert "untracked" in output
     assert " M file" in output
     assert "?? notes" in output
-    assert "pliny/worktrees/" in output
+    assert "/.cache/git-pliny/" in output
+    assert "/.git/" not in output  # there are coding agents that touch nothing below such a folder
     assert edited.git("show", f"{artifacts(edited)}:outputs/after/{stem(edited, 'after')}.log") == "a"
 
 

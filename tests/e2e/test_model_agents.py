@@ -270,6 +270,14 @@ def test_a_key_that_is_missing_is_named_before_anything_runs(scratch: Scratch) -
     assert not scratch.git("for-each-ref", "refs/pliny")
 
 
+@pytest.mark.parametrize("address", ["localhost:80/v1", "http://[broken", "nonsense"])
+def test_an_address_that_is_none_is_refused_before_anything_runs(scratch: Scratch, address: str) -> None:
+    scratch.plan("agents: {ask: {model: openai/gpt-5, prompt: Say it.}}")
+    done = scratch.pliny("execute", exits=1, env={"OPENAI_BASE_URL": address})
+    assert "what OPENAI_BASE_URL or OPENAI_API_BASE holds is not an address" in done.stderr
+    assert not scratch.git("for-each-ref", "refs/pliny")
+
+
 def test_without_the_extra_the_command_that_installs_it_is_told(
     scratch: Scratch, server: Server, tmp_path: Path
 ) -> None:

@@ -147,6 +147,11 @@ def test_the_server_s_time_to_wait_is_told_where_the_agent_tells_it() -> None:
     assert failure_of("opencode", DATA / "opencode-429.txt", 1).retry_after_s == 1.0
 
 
+def test_a_server_error_that_openai_words_as_its_own_is_one_of_the_network(tmp_path: Path) -> None:
+    text = "Error: Error code: 500 - The server had an error while processing your request\n"
+    assert failure_of("llm", written(tmp_path, text), 1).category is Category.NETWORK
+
+
 def test_the_message_of_a_failure_is_the_agent_s_own_sentence() -> None:
     found = failure_of("gemini", DATA / "gemini-401.txt", 145)
     assert found.message == "fake: incorrect API key provided"

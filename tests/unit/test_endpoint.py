@@ -53,6 +53,11 @@ def test_a_key_is_missing_at_the_providers_own_address_or_where_it_is_named(aske
     assert asked.endpoint({}).lacks_key is lacks
 
 
+def test_an_address_that_is_none_has_no_server() -> None:
+    found = call().endpoint({"OPENAI_BASE_URL": "http://[broken"})
+    assert (found.server, found.secrets) == ("", ())
+
+
 def test_a_login_in_the_address_is_a_secret_and_no_part_of_the_server() -> None:
     found = call(base_url="https://ada:pw@host:8443/v1").endpoint({"OPENAI_API_KEY": "key"})
     assert found.server == "host:8443"

@@ -196,3 +196,8 @@ def test_what_is_spent_stands_before_the_checkpoint_where_there_is_room() -> Non
     shown = view(spent="$0.50 of $2.00, tokens: -", checkpoint="start")
     assert lines(shown, width=120)[-2].endswith("1m20s, $0.50 of $2.00, tokens: -, checkpoint start")
     assert "$0.50" not in lines(shown, width=40)[-2]
+
+
+def test_an_agent_that_its_provider_keeps_waiting_says_in_whole_seconds_when_it_may_start() -> None:
+    held = Row(name="fix", standing=Standing.WAITING, seconds=0.4, detail="waiting for anthropic")
+    assert lines(view(held))[0].split() == ["fix", "waiting", "in", "1s", "waiting", "for", "anthropic"]

@@ -62,3 +62,7 @@ def test_a_refused_connection_is_told_in_the_systems_words() -> None:
 
 def test_a_longer_secret_is_hidden_before_a_part_of_it() -> None:
     assert hide("ada:pw @ pw", ("pw", "ada:pw")) == "[masked] @ [masked]"
+
+
+def test_a_login_is_hidden_as_headers_have_it() -> None:
+    assert hide("wrong: Basic YWRhOnB3", ("ada:pw", "pw")) == "wrong: Basic [masked]"

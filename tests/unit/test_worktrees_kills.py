@@ -14,7 +14,7 @@ from snapshot_repos import KINDS, Work
 from git_pliny.git.abandoned import abandoned
 from git_pliny.git.member import working_in
 from git_pliny.git.unused import remove_unused, unused
-from git_pliny.git.worktrees import Pool
+from git_pliny.git.worktrees import Pool, Worktree
 
 
 @pytest.fixture
@@ -114,13 +114,19 @@ def test_nobody_is_found_at_work_where_the_system_does_not_tell(tmp_path: Path) 
 BREAKS = {
     "no files": "rm -rf {root}",
     "no git folder": "rm -rf {admin}",
-    "no index": "rm {root}.index",
-    "no state": "rm {root}.state",
-    "torn state": "printf x >{root}.state",
+    "no index": "rm {own}.index",
+    "no state": "rm {own}.state",
+    "torn state": "printf x >{own}.state",
     "no pointer": "rm {root}/.git",
-    "only git's folder": "rm -rf {root}*",
-    "only a lock": "rm -rf {root} {root}.[is]* {admin}",
+    "only git's folder": "rm -rf {root} {own}*",
+    "only a lock": "rm -rf {root} {own}.[is]* {admin}",
 }
+
+
+def broken(way: str, worktree: Worktree) -> str:
+    repository = worktree.repository
+    own = repository.local / "worktrees" / repository.root.name
+    return BREAKS[way].format(root=repository.root, own=own, admin=repository.git_dir)
 
 
 @pytest.mark.parametrize("way", BREAKS)
@@ -128,7 +134,7 @@ def test_broken_worktrees_are_told_and_removed(way: str, work: Work) -> None:
     base, pool = base_of(work), Pool(work.repository)
     worktree, whole = pool.take(base), pool.take(base)
     worktree.release()
-    shell(work, BREAKS[way].format(root=worktree.repository.root, admin=worktree.repository.git_dir))
+    shell(work, broken(way, worktree))
     assert [(found.name, found.broken) for found in unused(work.repository)] == [("pliny-1", True)]
     assert remove_unused(work.repository) == ["pliny-1"]
     assert not worktree.repository.git_dir.exists()
@@ -206,7 +212,7 @@ def test_broken_worktrees_are_mended_when_they_are_taken(way: str, work: Work) -
     files = disk(worktree.repository.root)
     shell(inside(work, worktree), "echo x >>plain; echo x >new")
     worktree.release()
-    shell(work, BREAKS[way].format(root=worktree.repository.root, admin=worktree.repository.git_dir))
+    shell(work, broken(way, worktree))
     assert disk(pool.take(base).repository.root) == files
 
 
@@ -214,9 +220,10 @@ def test_what_a_killed_git_left_does_not_stop_the_next(work: Work) -> None:
     base, pool = base_of(work), Pool(work.repository)
     worktree = pool.take(base)
     root, files = worktree.repository.root, disk(worktree.repository.root)
+    own = worktree.repository.local / "worktrees" / root.name
     worktree.release()
-    shell(work, f"touch {root}.index.lock {root}.next.lock {root}.state.new")
-    shell(work, f"cp {root}.index {root}.next; mkdir {root}.admin; mkdir {root}/.git.new; printf x >{root}/plain")
+    shell(work, f"touch {own}.index.lock {own}.next.lock {own}.state.new")
+    shell(work, f"cp {own}.index {own}.next; mkdir {own}.admin; mkdir {root}/.git.new; printf x >{root}/plain")
     assert disk(pool.take(base).repository.root) == files
 
 
@@ -224,6 +231,7 @@ def test_an_index_of_ours_that_is_corrupt_is_made_again(work: Work) -> None:
     base, pool = base_of(work), Pool(work.repository)
     worktree = pool.take(base)
     root, files = worktree.repository.root, disk(worktree.repository.root)
+    own = worktree.repository.local / "worktrees" / root.name
     worktree.release()
-    shell(work, f"printf bad >{root}.index; printf x >{root}/plain; touch {root}/new")
+    shell(work, f"printf bad >{own}.index; printf x >{root}/plain; touch {root}/new")
     assert disk(pool.take(base).repository.root) == files

@@ -62,7 +62,7 @@ DAMAGES = {
     "emptied": "find . -mindepth 1 -delete",
     "replaced by a link": "cp -a . ../../copy; cd ..; rm -rf pliny-1; ln -s ../copy pliny-1",
     "replaced by a file": "cd ..; rm -rf pliny-1; touch pliny-1",
-    "pruned": "rm .git; git -C ../../.. worktree prune --expire=now; true",
+    "pruned": 'd=$(git rev-parse --git-common-dir); rm .git; git --git-dir="$d" worktree prune --expire=now',
     "pipes": "mkfifo pipe dir/pipe; mkdir more; mkfifo more/pipe",
     "other attributes": 'echo "* text eol=crlf" >.gitattributes; git add -A; git checkout -q -f -- .',
 }

@@ -6,6 +6,8 @@ from git_pliny.model.session import Tokens
 from git_pliny.runners.forms.reading import Output, Reading, cost, decoded, shortened
 
 TRAJECTORY = "trajectory.json"
+_STATUSES = {"InternalServerError": 500, "ServiceUnavailableError": 503}
+"""What its library calls an error of the server's, and a refused connection, too."""
 
 
 class _Used(msgspec.Struct):
@@ -57,5 +59,7 @@ def read(output: Output) -> Reading | None:
     if found.info.exit_status != "Submitted":
         last = found.messages[-1] if found.messages else _Message()
         said = last.content if last.role == "exit" else None
-        return Reading(tokens=known, cost_usd=spent, error=said or found.info.exit_status or "it was not submitted")
+        status = _STATUSES.get(found.info.exit_status)
+        error = said or found.info.exit_status or "it was not submitted"
+        return Reading(tokens=known, cost_usd=spent, error=error, http_status=status)
     return Reading(text=shortened(found.info.submission), tokens=known, cost_usd=spent)
