@@ -3,28 +3,13 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
 
 from git_pliny.cli import messages, output
-from git_pliny.cli.declare import argument
 from git_pliny.cli.invocation import Invocation
 from git_pliny.cli.options import Json
-from git_pliny.errors import NotFoundError
 from git_pliny.git import hooks
 from git_pliny.git.hooks import Hook, State
 from git_pliny.git.repository import discover
-
-
-def hook_names() -> list[str]:
-    """What TAB offers."""
-    return list(hooks.NAMES)
-
-
-Name = Annotated[str, argument(metavar="NAME", help="One of the hooks that status lists.", autocompletion=hook_names)]
-Arguments = Annotated[
-    list[str] | None,
-    argument(metavar="[ARGUMENT]...", help="What git gave to the hook.", show_default=False),
-]
 
 
 def install_command(here: Invocation, *, as_json: Json = False) -> int:
@@ -80,20 +65,6 @@ def status_command(here: Invocation, *, as_json: Json = False) -> None:
     output.table(("hook", "state", "file", "remark"), rows)
 
 
-def run_command(here: Invocation, *, name: Name, arguments: Arguments = None) -> None:
-    """Run one of the hooks, from a hook of somebody else's.
-
-    It gets the arguments and the standard input that git gave to that one. For husky, pre-commit, lefthook and the
-    like, in the hook of the same name:
-
-        ! command -v git-pliny >/dev/null || git pliny hooks run prepare-commit-msg "$@"
-    """
-    if name not in hooks.NAMES:
-        raise NotFoundError(f"there is no hook '{name}'", hint="git pliny hooks status")
-    os.chdir(here.cwd)
-    os.execve("/bin/sh", ["sh", str(hooks.SOURCE / name), *(arguments or ())], dict(here.environ))  # noqa: S606 - ours
-
-
 def tell_installed(here: Invocation, done: Iterable[Hook]) -> None:
     """What an installation came to, and what is left for the user to do."""
     for hook in done:
@@ -102,6 +73,8 @@ def tell_installed(here: Invocation, done: Iterable[Hook]) -> None:
             messages.warning(f"{where} was changed after it was installed, and is left alone")
         elif hook.state is State.MANAGED and hook.manager == "the repository":
             messages.warning(f"{where} is tracked by git, and is left alone; the line to add to it:\n    {hook.line}")
+        elif hook.state is State.MANAGED and hook.manager == "husky":
+            messages.warning(f"{hook.hook} is left to husky; the line to add to {where}:\n    {hook.line}")
         elif hook.state is State.MANAGED and hook.manager == "itself":
             messages.warning(
                 f"{where} goes by its own name, and is left alone; the line to add to it:\n    {hook.line}"

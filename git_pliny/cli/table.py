@@ -100,7 +100,7 @@ SECTIONS = (
                     Command("install", "Put the hooks into place."),
                     Command("uninstall", "Take the hooks away, and bring back those that were there."),
                     Command("status", "Show which of the hooks are in place."),
-                    Command("run", "Run one of the hooks, from a hook of somebody else's."),
+                    Command("run", "Run one of the hooks, from a hook of somebody else's.", "hooks_run"),
                 ),
             ),
         ),

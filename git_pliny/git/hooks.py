@@ -144,7 +144,8 @@ def _look(repository: Repository, folder: Path, name: str) -> Hook:
     file = folder / name
     if manager := _manager(repository, file):
         state = State.CALLED if _calls(file) else State.MANAGED
-        return Hook(hook=name, state=state, file=str(file), manager=manager, line=line_for(name))
+        own = _husky(file) if manager == "husky" else file
+        return Hook(hook=name, state=state, file=str(own), manager=manager, line=line_for(name))
     if not os.path.lexists(file):
         return Hook(hook=name, state=State.ABSENT, file=str(file), saved=kept)
     if _calls(file):
@@ -174,9 +175,13 @@ def _manager(repository: Repository, file: Path) -> str | None:
 
 
 def _calls(file: Path) -> bool:
-    """Whether the hook runs ours; husky's own hooks are in the folder above."""
-    above = file.parent.parent / file.name if file.parent.name == "_" else file
-    return any(_CALLS.search(_read(each)) for each in {file, above})
+    """Whether the hook runs ours, by itself or by way of husky."""
+    return any(_CALLS.search(_read(each)) for each in (file, _husky(file)))
+
+
+def _husky(file: Path) -> Path:
+    """Where the user of husky writes a hook that git finds in the folder below."""
+    return file.parent.parent / file.name
 
 
 def _read(file: Path) -> bytes:

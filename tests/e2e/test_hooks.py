@@ -78,6 +78,39 @@ def test_a_file_that_a_session_deleted_counts(work: Scratch) -> None:
     assert links(work) == [current(work)]
 
 
+def test_what_is_not_part_of_the_commit_does_not_count(work: Scratch) -> None:
+    work.write("mine.txt", "mine\n")
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "mine alone", "mine.txt")
+    assert links(work) == []
+    (work.root / "sub").mkdir()
+    done = work.run("git", "commit", "-q", "-m", "x", "../x.txt", cwd=work.root / "sub")
+    assert (done.returncode, links(work)) == (0, [current(work)])
+
+
+def test_each_worktree_has_its_own_session(work: Scratch) -> None:
+    work.git("worktree", "add", "-q", str(work.root.parent / "linked"))
+    linked = Scratch(root=work.root.parent / "linked", environ=work.environ)
+    linked.write("x.txt", "x\n")
+    commit(linked, "x.txt")
+    assert links(linked) == []
+    linked.pliny("execute")
+    commit(linked, "-A")
+    assert links(linked) == [current(linked)]
+    assert current(linked) != current(work)
+
+
+@pytest.mark.parametrize("name", ["a b.txt", "ä\tö.txt", 'quo"te.txt'])
+def test_any_name_of_a_file_does(work: Scratch, name: str) -> None:
+    commit(work, "-A")
+    work.write("agent.sh", f"cat > '{name}' </dev/null; echo new > '{name}'\n")
+    work.plan("agents:\n  a: {run: sh agent.sh}\nphases:\n  - {name: p, agents: [a]}\n")
+    commit(work, "-A")
+    work.pliny("execute")
+    commit(work, name)
+    assert links(work) == [current(work)]
+
+
 def test_the_first_commit_of_a_repository_counts(scratch: Scratch) -> None:
     scratch.git("checkout", "-q", "--orphan", "new")
     scratch.plan(PLAN)

@@ -137,7 +137,9 @@ def test_huskys_folder_is_left_alone_and_its_own_hooks_are_looked_into(scratch: 
     scratch.git("config", "core.hooksPath", ".husky/_")
     scratch.write(".husky/_/pre-push", '#!/usr/bin/env sh\n. "$(dirname "$0")/h"', executable=True)
     before = tree(scratch.root / ".husky")
-    assert {hook.manager for hook in install(scratch.repository)} == {"husky"}
+    found = install(scratch.repository)
+    assert {hook.manager for hook in found} == {"husky"}
+    assert found[3].file == str(scratch.root / ".husky/pre-push")
     assert tree(scratch.root / ".husky") == before
     scratch.write(".husky/pre-push", line_for("pre-push") + "\n")
     assert states(scratch) == [State.MANAGED] * 3 + [State.CALLED]
