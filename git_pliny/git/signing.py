@@ -5,8 +5,10 @@
 agents run for hours with nobody there. A key that is not unlocked is a failure, at once.
 """
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -104,24 +106,31 @@ def _ssh_key(repository: Repository, settings: Mapping[str, str]) -> str:
 
 
 def _run(repository: Repository, command: Sequence[str], *, stdin: bytes) -> "subprocess.CompletedProcess[bytes]":
-    """In a session of its own, so that nothing can ask at the terminal."""
+    """In a session of its own, so that nothing can ask at the terminal, and all of it can be ended."""
     try:
-        return subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=repository.root,
             env={**repository.environ, **_SILENT, "LC_ALL": "C"},
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
-            timeout=_PATIENCE_S,
-            check=False,
         )
     except OSError as error:
         raise ConfigError(
             f"the program '{command[0]}', which signs, can't be run: {error.strerror}", hint="git config gpg.program"
         ) from error
-    except subprocess.TimeoutExpired as error:
-        raise GitError(f"{command[0]} did not sign within {_PATIENCE_S} s", hint="git tag -s try") from error
+    with process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=_PATIENCE_S)
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise GitError(f"{command[0]} did not sign within {_PATIENCE_S} s", hint="git tag -s try") from error
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def _failed(program: str, stderr: bytes, hint: str) -> GitError:
