@@ -13,10 +13,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
-from typing import Any
 
-from model_server import ANSWER, Event, Json, _Handler
+from model_server import ANSWER, Event, Json, Server, _Handler
 
 _ADDRESS = re.compile(r"/fault/([a-z0-9]+)(-first)?/([^/]+)(/.*)")
 _TEXT = re.compile(r"\[\[answer: (.*?)\]\]")
@@ -69,7 +67,7 @@ class Faulty:
 @contextmanager
 def serving_faults() -> Iterator[Faulty]:
     """A server, with every fault at its own address; without one the address is a model's that works."""
-    server = _Server(("127.0.0.1", 0), _FaultyHandler)
+    server = _Server()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield Faulty(server)
@@ -87,11 +85,9 @@ def refusing() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+class _Server(Server):
+    def __init__(self) -> None:
+        super().__init__(_FaultyHandler)
         self.requests: Counter[str] = Counter()
         self.is_over = threading.Event()
 

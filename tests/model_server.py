@@ -12,6 +12,7 @@ the prompt, a tool call each.
 import json
 import re
 import select
+import sys
 import threading
 import time
 from collections import Counter
@@ -54,15 +55,17 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     delay_s = 0.0
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, handler: type["_Handler"] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or _Handler)
         self.asked: list[tuple[str, Json]] = []
         self.faults: Counter[str] = Counter()
         self.left = 0
         self.script: Script = {}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients go away when they have what they want."""
+        """Clients go away when they have what they want; whatever else goes wrong is the server's."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:

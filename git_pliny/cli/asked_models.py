@@ -1,5 +1,6 @@
 """What agents that ask a model need on this machine, checked before anything runs: the extra, and their keys."""
 
+import re
 import shlex
 import sys
 from collections.abc import Collection, Mapping
@@ -10,9 +11,12 @@ from git_pliny.errors import ConfigError
 from git_pliny.executor.options import Order
 from git_pliny.model.endpoint import PROVIDERS
 from git_pliny.model.plan import Agent
+from git_pliny.plans.checks import CHECKS
 from git_pliny.runners.model import EXTRA, PACKAGES
 
 PACKAGE = "git-pliny"
+
+_HEADER = re.compile(r"[!-~]+")
 
 
 def check_models(order: Order, completed: Collection[str]) -> None:
@@ -31,7 +35,7 @@ def _check(agent: Agent, environ: Mapping[str, str]) -> None:
     if not all(util.find_spec(package) for package in PACKAGES):
         raise ConfigError(f"{where}; the packages for that are not installed", hint=install_command())
     endpoint = agent.model.endpoint({**environ, **agent.env})
-    if not endpoint.server:  # the plan's own was checked as it was read
+    if CHECKS["url"](endpoint.base_url):  # the plan's own was checked as it was read
         told = " or ".join(PROVIDERS[agent.model.provider].addresses)
         raise ConfigError(
             f"{where}; what {told} holds is not an address", hint="it should look like http://localhost:8000/v1"
@@ -40,6 +44,9 @@ def _check(agent: Agent, environ: Mapping[str, str]) -> None:
         names = agent.model.key_variables()
         others = f" (nor {', '.join(names[1:])})" if names[1:] else ""
         raise ConfigError(f"{where}; its key {names[0]} is not set{others}", hint=f"export {names[0]}=…")
+    if endpoint.key and not _HEADER.fullmatch(endpoint.key):
+        told = " or ".join(agent.model.key_variables())
+        raise ConfigError(f"{where}; what {told} holds is no key: it has line breaks, spaces or foreign letters")
 
 
 def install_command() -> str:

@@ -4,6 +4,7 @@ A provider is data. The address and the key of a request follow from the agent, 
 provider's own programs read them.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()
     priced_as: str | None = None
     """Its name where prices are listed."""
+    newer_limit: bool = False
+    """Whether the limit of an answer is `max_completion_tokens` there: others refuse that word, or pass it over."""
 
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -37,6 +40,7 @@ PROVIDERS: Mapping[str, Provider] = {
         addresses=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
         keys=("OPENAI_API_KEY",),
         priced_as="openai",
+        newer_limit=True,
     ),
     "anthropic": Provider(
         base_url="https://api.anthropic.com",
@@ -54,20 +58,27 @@ PROVIDERS: Mapping[str, Provider] = {
         base_url="https://openrouter.ai/api/v1", keys=("OPENROUTER_API_KEY",), priced_as="openrouter"
     ),
     "mistral": Provider(base_url="https://api.mistral.ai/v1", keys=("MISTRAL_API_KEY",), priced_as="mistral"),
-    "groq": Provider(base_url="https://api.groq.com/openai/v1", keys=("GROQ_API_KEY",), priced_as="groq"),
+    "groq": Provider(
+        base_url="https://api.groq.com/openai/v1", keys=("GROQ_API_KEY",), priced_as="groq", newer_limit=True
+    ),
     "deepseek": Provider(base_url="https://api.deepseek.com", keys=("DEEPSEEK_API_KEY",), priced_as="deepseek"),
-    "xai": Provider(base_url="https://api.x.ai/v1", keys=("XAI_API_KEY",), priced_as="x-ai"),
+    "xai": Provider(base_url="https://api.x.ai/v1", keys=("XAI_API_KEY",), priced_as="x-ai", newer_limit=True),
     "together": Provider(base_url="https://api.together.xyz/v1", keys=("TOGETHER_API_KEY",), priced_as="together"),
     "fireworks": Provider(
         base_url="https://api.fireworks.ai/inference/v1", keys=("FIREWORKS_API_KEY",), priced_as="fireworks"
     ),
-    "cerebras": Provider(base_url="https://api.cerebras.ai/v1", keys=("CEREBRAS_API_KEY",), priced_as="cerebras"),
+    "cerebras": Provider(
+        base_url="https://api.cerebras.ai/v1", keys=("CEREBRAS_API_KEY",), priced_as="cerebras", newer_limit=True
+    ),
     "ollama": Provider(base_url="http://localhost:11434/v1", addresses=("OLLAMA_BASE_URL",)),
     "lmstudio": Provider(base_url="http://localhost:1234/v1"),
     "llamacpp": Provider(base_url="http://localhost:8080/v1"),
     "vllm": Provider(base_url="http://localhost:8000/v1"),
 }
 """By the word before the first `/` of `model:`."""
+
+_OPENAIS = re.compile(r"(?:ft:|openai/)?(?:gpt-(?!oss)|chatgpt-|codex-|o\d)")
+_LOOPBACK = re.compile(r"127(?:\.\d{1,3}){3}")
 
 DEFAULT_TIMEOUT_S = 600.0
 """How long an answer may take where neither the agent nor the settings say it."""
@@ -92,6 +103,11 @@ class ModelCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def key_variables(self) -> tuple[str, ...]:
         """The variables of which the first that is set holds the key."""
         return (self.api_key_env,) if self.api_key_env else PROVIDERS[self.provider].keys
+
+    def has_newer_limit(self, base_url: str) -> bool:
+        """Whether the limit of an answer has its newer name at that address: OpenAI's own models insist on it."""
+        provider = PROVIDERS[self.provider]
+        return provider.newer_limit and (base_url == provider.base_url or _OPENAIS.match(self.name) is not None)
 
     def endpoint(self, variables: Mapping[str, str]) -> "Endpoint":
         """Where it is asked, given the agent's variables above the user's."""
@@ -121,6 +137,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             return urlsplit(self.base_url).netloc.rpartition("@")
         except ValueError:
             return "", "", ""
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is this very machine: no proxy leads there."""
+        try:
+            host = urlsplit(self.base_url).hostname or ""
+        except ValueError:
+            return False
+        return host in {"localhost", "::1"} or host.endswith(".localhost") or _LOOPBACK.fullmatch(host) is not None
 
     @property
     def server(self) -> str:

@@ -21,6 +21,7 @@ _TRUE = frozenset({"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"
 _FALSE = frozenset({"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"})
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _AMOUNT = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+_HIDDEN = re.compile(r"(?<=://)[^\s]*(?=@)|^[^/\s:@]+:[^/\s@]*(?=@)|(?<=[?#]).+")  # in an address: login, query
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")  # neither a process nor UTF-8 can take them
 
 _SHAPES: dict[type[inspect.Type], type[Node]] = {
@@ -118,7 +119,7 @@ def _text(node: Scalar, info: inspect.Type, bare: inspect.StrType, path: _Path) 
         raise _wrong(node, path, "a text without NUL and lone surrogates")
     problem = CHECKS[check](node.text) if check else None
     if problem or len(node.text) < (bare.min_length or 0):
-        raise _wrong(node, path, problem or _described(info))
+        raise _wrong(node, path, problem or _described(info), given=_HIDDEN.sub("[masked]", node.text))
     return node.text
 
 
@@ -185,14 +186,15 @@ def _where_it_belongs(key: str, info: inspect.StructType) -> str:
     return ""
 
 
-def _wrong(node: Node, path: _Path, wanted: str) -> PlanError:
-    return node.error(f"{_named(path)} must be {wanted}, not {_given(node)}")
+def _wrong(node: Node, path: _Path, wanted: str, given: str | None = None) -> PlanError:
+    return node.error(f"{_named(path)} must be {wanted}, not {_given(node, given)}")
 
 
-def _given(node: Node) -> str:
+def _given(node: Node, shown: str | None = None) -> str:
     match node:
         case Scalar():
-            return ("nothing" if node.is_null else quoted(node.text)) if node.plain else quoted(f'"{node.text}"')
+            text = node.text if shown is None else shown
+            return ("nothing" if node.is_null else quoted(text)) if node.plain else quoted(f'"{text}"')
         case Sequence():
             return "a list"
         case Mapping():

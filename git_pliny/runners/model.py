@@ -94,7 +94,7 @@ def _outcome(attempt: Attempt, answer: Answer, duration_s: float) -> Outcome:
         duration_s=duration_s,
         tail=said or "",
         answer=None if has_failed else answer.text,
-        error=said,
+        error=None if answer.timed_out else said,  # its own time limit is what ended it
         exception=answer.exception,
         http_status=answer.http_status,
         retry_after_s=answer.retry_after_s,

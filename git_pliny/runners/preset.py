@@ -19,6 +19,7 @@ from git_pliny.runners.forms.reading import Output, Reading
 from git_pliny.runners.forms.registry import FORMS
 from git_pliny.runners.patience import WAITS, Patient
 from git_pliny.runners.prices import price_of
+from git_pliny.runners.results import believable
 
 _AT_START = re.compile(r"\{(prompt|prompt_file|deliverables|result|file:([A-Za-z0-9_][A-Za-z0-9_.-]*))\}")
 _CONTEXT = re.compile(r"\{[{%][^}]*\bcontext\b")
@@ -129,12 +130,14 @@ def told(outcome: Outcome, reading: Reading | None, name: str, model: str | None
     own = outcome.result or Result()
     cost_usd = own.cost_usd if reading.cost_usd is None else reading.cost_usd
     listed = price_of(reading.used, model=model, provider=_WHOSE.get(name)) if cost_usd is None else None
-    result = msgspec.structs.replace(
-        own,
-        cost_usd=listed.cost_usd if listed else cost_usd,
-        cost_from=listed.source if listed else None,
-        tokens=reading.tokens or own.tokens,
-        summary=own.summary or reading.text,
+    result = believable(
+        msgspec.structs.replace(
+            own,
+            cost_usd=listed.cost_usd if listed else cost_usd,
+            cost_from=listed.source if listed else None,
+            tokens=reading.tokens or own.tokens,
+            summary=own.summary or reading.text,
+        )
     )
     return msgspec.structs.replace(
         outcome,

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import CancelledError, Future
 from contextlib import asynccontextmanager
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 from pydantic_ai.direct import model_request_stream
@@ -27,11 +28,13 @@ from git_pliny.runners.answer import Answer, Pending
 from git_pliny.runners.base import Attempt, Reply, Result
 from git_pliny.runners.forms.reading import shortened
 from git_pliny.runners.prices import price
+from git_pliny.runners.results import believable
 from git_pliny.runners.trouble import CutShortError, EmptyAnswerError, LimitReachedError, RefusedError, Trouble, trouble
 from git_pliny.runners.usage import Usage
 
 _LONGEST = 64 << 20
 """Bytes of an answer beyond which nobody means it."""
+_LONGEST_WORD = 200
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_KEY = "none"
 """What servers get that want no key: the libraries insist on one."""
@@ -93,14 +96,13 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _model(provider: str, name: str, endpoint: Endpoint) -> Model:
-    """The model, once its style's library is imported: each takes longer than many a request."""
-    key = endpoint.key or _NO_KEY
+def _style_of(endpoint: Endpoint) -> ModuleType:
+    """What makes models, once its style's library is imported: each takes longer than many a request."""
     if endpoint.style is Style.ANTHROPIC:
         from git_pliny.runners import anthropic_style as style  # noqa: PLC0415 - only where it is asked for
     else:
         from git_pliny.runners import openai_style as style  # type: ignore[no-redef] # noqa: PLC0415 - as above
-    return style.model(provider, name, endpoint.base_url, key)
+    return style
 
 
 class _Request:
@@ -112,6 +114,7 @@ class _Request:
         self._attempt = attempt
         self._call: ModelCall = call
         self._endpoint = call.endpoint({**attempt.environ, **attempt.agent.env})
+        self._style = _style_of(self._endpoint)
         self._model = self._made()
         self._prompt = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self._parts: list[str] = []
@@ -121,13 +124,12 @@ class _Request:
         self._response: ModelResponse | None = None
 
     def _made(self) -> Model | Exception:
-        """The model, or what keeps the library from making it: an address that is none, say."""
+        """The model, or what keeps the library from making it: a proxy that it can't use, say."""
         try:
-            return _model(self._call.provider, self._call.name, self._endpoint)
-        except ImportError:
-            raise
+            made: Model = self._style.model(self._call, self._endpoint, self._endpoint.key or _NO_KEY)
         except Exception as error:  # noqa: BLE001 - it is told like what goes wrong later
             return error
+        return made
 
     async def answer(self) -> Answer:
         """The answer, or what went wrong, which also stands at the end of the output."""
@@ -174,17 +176,17 @@ class _Request:
     def _take(self, text: str, output: int) -> None:
         if self._first_text_s is None:
             self._first_text_s = time.monotonic() - self._begun
-        data = text.encode("utf-8", "replace")
+        data = text.encode("utf-8", "replace")  # servers may say half of a character
         self._size += len(data)
         if self._size > _LONGEST:
             raise LimitReachedError(f"the answer is longer than {_LONGEST >> 20} MiB")
         os.write(output, data)
-        self._parts.append(text)
+        self._parts.append(data.decode())
 
     @asynccontextmanager
     async def _stream(self) -> AsyncIterator[StreamedResponse]:
         call = self._call
-        settings = ModelSettings()
+        settings: ModelSettings = self._style.SETTINGS.copy()
         if call.max_tokens is not None:
             settings["max_tokens"] = call.max_tokens
         if call.temperature is not None:
@@ -218,7 +220,7 @@ class _Request:
         result = self._result(shortened(text) if found is None else None)
         response = self._response
         reply = Reply(
-            model=response.model_name if response else None,
+            model=_named(response.model_name) if response else None,
             finish=_finish(response) if response else None,
             http_status=found.http_status if found else 200,
             first_text_s=None if self._first_text_s is None else round(self._first_text_s, 6),
@@ -248,15 +250,22 @@ class _Request:
         )
         served = self._response.model_name if self._response else None
         found = price(told, models=(served, self._call.name), provider=self._call.provider)
-        return Result(
-            tokens=Tokens(input=used.input_tokens, output=used.output_tokens),
-            cost_usd=found.cost_usd if found else None,
-            cost_from=found.source if found else None,
-            summary=summary,
+        return believable(
+            Result(
+                tokens=Tokens(input=used.input_tokens, output=used.output_tokens),
+                cost_usd=found.cost_usd if found else None,
+                cost_from=found.source if found else None,
+                summary=summary,
+            )
         )
 
 
 def _finish(response: ModelResponse) -> str | None:
     """Why the server says that it stopped; None where it never said so."""
     said = (response.provider_details or {}).get("finish_reason")
-    return said if isinstance(said, str) else None
+    return _named(said) if isinstance(said, str) else None
+
+
+def _named(text: str | None) -> str | None:
+    """A word of a server's as it is kept."""
+    return text[:_LONGEST_WORD].encode("utf-8", "replace").decode() if text else None

@@ -14,8 +14,10 @@ from git_pliny.runners.base import Result, Verdict
 RESULT_LIMIT = 1_048_576
 TAIL_LIMIT = 16_384
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
-_Cost = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+MOST_TOKENS, MOST_USD = 10**15, 1e9
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
+_Cost = Annotated[float, msgspec.Meta(ge=0, le=MOST_USD)]
 _Score = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTINUATION = bytes(range(0x80, 0xC0))
@@ -93,6 +95,17 @@ def read_verdict(answer: str) -> tuple[Result | None, str | None]:
     except (msgspec.MsgspecError, RecursionError) as error:
         return None, f"the verdict at the end of its answer cannot be used: {error}"
     return Result(verdict=judged.verdict, score=judged.score, summary=judged.summary), None
+
+
+def believable(result: Result) -> Result:
+    """The result without the numbers that nothing can have used: no entry holds them, and no sum."""
+    tokens, cost_usd = result.tokens, result.cost_usd
+    counts = (tokens.input, tokens.output) if tokens else ()
+    return msgspec.structs.replace(
+        result,
+        tokens=tokens if all(0 <= count <= MOST_TOKENS for count in counts) else None,
+        cost_usd=cost_usd if cost_usd is not None and 0 <= cost_usd <= MOST_USD else None,
+    )
 
 
 def _at_end(answer: str) -> str | None:

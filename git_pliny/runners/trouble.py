@@ -14,6 +14,7 @@ import msgspec
 from pydantic_ai import exceptions as raised
 
 from git_pliny.model.failure_names import meaning_of_name
+from git_pliny.runners import google_errors
 
 _LONGEST = 2000
 _NOT_FOUND = 404
@@ -30,6 +31,7 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (raised.ModelUnavailableError, "ServiceUnavailable"),
     (raised.ContentFilterError, "ContentFilterError"),
     (raised.UserError, "SettingsError"),
+    (ImportError, "SettingsError"),  # what a proxy of the environment takes, say: the extra itself is there
     (raised.UnexpectedModelBehavior, "MalformedAnswer"),
 )
 """From the most exact to the least."""
@@ -72,6 +74,8 @@ def trouble(error: Exception, *, server: str, secrets: tuple[str, ...]) -> Troub
     """What `error` means, told without `secrets`: servers repeat keys that they refuse, libraries whole addresses."""
     status = error.status_code if isinstance(error, raised.ModelHTTPError) else None
     retry_after = error.retry_after if isinstance(error, raised.ModelAPIError) else None
+    if retry_after is None:
+        retry_after = google_errors.retry_after_s(_body(error))
     return Trouble(
         message=hide(_message(error, status, server), secrets)[:_LONGEST],
         exception=_name(error, status),
@@ -81,7 +85,8 @@ def trouble(error: Exception, *, server: str, secrets: tuple[str, ...]) -> Troub
 
 
 def hide(text: str, secrets: tuple[str, ...]) -> str:
-    """`text` with none of `secrets` in it, as they are or as addresses and headers have them."""
+    """`text`, as far as it is told, with none of `secrets` in it, as they are or as addresses and headers have them."""
+    text = text.encode("utf-8", "replace").decode()
     for secret in sorted({form for each in secrets for form in _forms(each)}, key=len, reverse=True):
         text = text.replace(secret, "[masked]")
     return " ".join(text.split())
@@ -98,6 +103,8 @@ def _name(error: Exception, status: int | None) -> str | None:
         return next((name for name in reversed(_names(error)) if meaning_of_name(name)), "ConnectionError")
     if status == _NOT_FOUND and not _says_model(error):
         return "EndpointSettingError"
+    if told := google_errors.kind(_body(error)):
+        return told
     found = next((name for kind, name in _KINDS if isinstance(error, kind)), None)
     if found is None and status is None:
         return next((name for name in reversed(_names(error)) if meaning_of_name(name)), type(error).__name__)
@@ -105,21 +112,27 @@ def _name(error: Exception, status: int | None) -> str | None:
 
 
 def _says_model(error: Exception) -> bool:
-    return "model" in str(getattr(error, "body", "")).lower()
+    return "model" in str(_body(error) or "").lower()
+
+
+def _body(error: Exception) -> object:
+    return google_errors.unwrapped(getattr(error, "body", None))
 
 
 def _message(error: Exception, status: int | None, server: str) -> str:
     if status is not None:
-        said = _said(getattr(error, "body", None))
+        said = _said(_body(error))
         more = "; is the address right? (one in the style of OpenAI mostly ends in /v1)"
         hint = more if status == _NOT_FOUND and not _says_model(error) else ""
         return f"{server} answered with HTTP status {status}{f': {said}' if said else ''}{hint}"
     if isinstance(error, raised.ModelConnectionError):
         return f"no answer from {server}: {_deepest(error)}"
     if isinstance(error, raised.ModelAPIError):
-        return f"{server} answered with an error: {_said(error.body) or error.message}"
+        return f"{server} answered with an error: {_said(_body(error)) or error.message}"
     if isinstance(error, raised.UnexpectedModelBehavior):
         return f"{server} gave no answer that can be read: {error.message}"
+    if isinstance(error, BaseExceptionGroup):
+        return _deepest(error)
     return str(error) if type(error) in _OWN else f"{type(error).__name__}: {error}"
 
 
@@ -128,7 +141,7 @@ def _said(body: object) -> str:
     if isinstance(body, dict):
         inner = body.get("error", body)
         inner = inner if isinstance(inner, dict) else {"message": inner}
-        words = [inner.get("message"), inner.get("code") or inner.get("type")]
+        words = [inner.get("message"), inner.get("status") or inner.get("code") or inner.get("type")]
         told = [str(word) for word in words if word]
         return f"{told[0]} ({told[1]})" if len(told) > 1 else "".join(told) or str(body)
     return str(body) if body else ""

@@ -62,3 +62,42 @@ def test_a_login_in_the_address_is_a_secret_and_no_part_of_the_server() -> None:
     found = call(base_url="https://ada:pw@host:8443/v1").endpoint({"OPENAI_API_KEY": "key"})
     assert found.server == "host:8443"
     assert set(found.secrets) == {"key", "ada:pw", "pw"}
+
+
+@pytest.mark.parametrize(
+    ("address", "is_near"),
+    [
+        ("http://localhost:1/v1", True),
+        ("http://LOCALHOST/v1", True),
+        ("http://ada:pw@127.0.0.1:1/v1", True),
+        ("http://127.9.9.9", True),
+        ("http://[::1]:80/v1", True),
+        ("http://models.localhost", True),
+        ("http://127.0.0.1.example.com", False),
+        ("http://mylocalhost", False),
+        ("http://127.0.0.1@example.com", False),
+        ("http://[broken", False),
+    ],
+)
+def test_a_server_is_near_on_this_machine_only(address: str, *, is_near: bool) -> None:
+    assert call(base_url=address).endpoint({}).is_near is is_near
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "address", "is_newer"),
+    [
+        ("openai", "anything", None, True),
+        ("openai", "o3-mini", "http://own/v1", True),
+        ("openai", "ft:gpt-4o:x", "http://own/v1", True),
+        ("openai", "gpt-oss:20b", "http://own/v1", False),
+        ("openai", "olmo-2", "http://own/v1", False),
+        ("groq", "x", None, True),
+        ("mistral", "gpt-5", None, False),
+        ("ollama", "gpt-5", None, False),
+    ],
+)
+def test_the_limit_has_its_newer_name_where_that_is_known(
+    provider: str, name: str, address: str | None, *, is_newer: bool
+) -> None:
+    asked = ModelCall(provider=provider, name=name, base_url=address)
+    assert asked.has_newer_limit(asked.endpoint({}).base_url) is is_newer

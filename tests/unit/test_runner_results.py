@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from git_pliny.model.session import Tokens
 from git_pliny.runners.base import Result, Verdict
-from git_pliny.runners.results import RESULT_LIMIT, TAIL_LIMIT, parse_result, read_result, size_of, tail_of
+from git_pliny.runners.results import RESULT_LIMIT, TAIL_LIMIT, believable, parse_result, read_result, size_of, tail_of
 
 
 def test_everything_that_an_agent_may_say_is_read() -> None:
@@ -154,3 +154,19 @@ def test_the_tail_of_a_long_output_does_not_begin_within_a_character(tmp_path: P
 def test_an_output_that_is_gone_is_empty(tmp_path: Path) -> None:
     assert tail_of(tmp_path / "output") == ""
     assert size_of(tmp_path / "output") == 0
+
+
+@pytest.mark.parametrize("count", [-1, 10**15 + 1, 10**30])
+def test_tokens_that_nothing_can_have_used_are_unknown(count: int) -> None:
+    assert believable(Result(tokens=Tokens(input=count, output=1), summary="x")) == Result(summary="x")
+    assert believable(Result(tokens=Tokens(input=1, output=count))) == Result()
+
+
+@pytest.mark.parametrize("cost_usd", [-0.01, 1.1e9, float("inf"), float("nan")])
+def test_a_cost_that_nothing_can_have_is_unknown(cost_usd: float) -> None:
+    assert believable(Result(cost_usd=cost_usd)) == Result()
+
+
+def test_a_result_without_numbers_or_with_usual_ones_stays() -> None:
+    for result in (Result(), Result(cost_usd=0.0, tokens=Tokens(input=10**15, output=0), score=1.0)):
+        assert believable(result) == result

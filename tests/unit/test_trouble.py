@@ -66,3 +66,33 @@ def test_a_longer_secret_is_hidden_before_a_part_of_it() -> None:
 
 def test_a_login_is_hidden_as_headers_have_it() -> None:
     assert hide("wrong: Basic YWRhOnB3", ("ada:pw", "pw")) == "wrong: Basic [masked]"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        [1, 2],
+        [[{}]],
+        [{"error": "words"}],
+        {"error": {"details": "words"}},
+        {"error": {"details": [1, {"violations": "PerDay"}, {"retryDelay": None}, {"retryDelay": "soon"}]}},
+        [{"error": {"details": [{"retryDelay": "9" * 400 + "s"}]}}],
+    ],
+)
+def test_details_of_another_shape_say_nothing(body: object) -> None:
+    found = trouble(ModelHTTPError(429, "m", body), server="host", secrets=())
+    assert found.retry_after_s is None
+    assert found.exception is None
+
+
+def test_the_header_says_how_long_to_wait_before_the_details_do() -> None:
+    body = [{"error": {"details": [{"retryDelay": "7.5s"}]}}]
+    assert trouble(ModelHTTPError(429, "m", body), server="host", secrets=()).retry_after_s == 7.5
+    asked = ModelHTTPError(429, "m", body, headers={"retry-after": "2"})
+    assert trouble(asked, server="host", secrets=()).retry_after_s == 2
+
+
+def test_of_several_errors_the_deepest_is_told() -> None:
+    error = ExceptionGroup("all failed", [OverflowError("the port must be below 65536")])
+    assert trouble(error, server="host", secrets=()).message == "the port must be below 65536"
