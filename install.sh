@@ -227,7 +227,7 @@ install_all() {
     make_venv "$venv"
     # A copy, since building writes into its folder, and a leftover build/ there would be installed along.
     mkdir "$scratch/source"
-    (cd "$source" && cp -R pyproject.toml README.md LICENSE git_pliny man "$scratch/source")
+    (cd "$source" && cp -R pyproject.toml README.md LICENSE git_pliny hooks man "$scratch/source")
     pip_install --upgrade "$scratch/source${extra:+[$extra]}"
     link_all
     drop_dead_links

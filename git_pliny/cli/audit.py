@@ -31,6 +31,9 @@ Since = Annotated[
 Until = Annotated[str | None, option("--until", metavar="TIME", help="Only events up to then.")]
 Number = Annotated[int | None, option("--number", "-n", metavar="N", min=0, help="Only the last N of the events.")]
 Follow = Annotated[bool, option("--follow", "-f", help="Go on with new events as they come, until the session ends.")]
+Signed = Annotated[
+    bool, option("--signed", help="Demand of every checkpoint a good signature by a key that is known here.")
+]
 
 _POLL_S = 0.2
 _SHOWN = 20
@@ -123,15 +126,20 @@ def summary_command(here: Invocation, *, session: SessionArgument = None, as_jso
     _show_summary(here, summary)
 
 
-def verify_command(here: Invocation, *, session: SessionArgument = None, as_json: Json = False) -> int | None:
+def verify_command(
+    here: Invocation, *, session: SessionArgument = None, signed: Signed = False, as_json: Json = False
+) -> int | None:
     """Check that the audit trail is complete and unchanged.
 
     Every run's entries must be numbered without a gap and chained by their hashes, the session must be what its entries
     add up to, and checkpoints must be where entries and tags say. Exit status 1 and the first bad entry otherwise. What
     a kill left half done is remarked on and does no harm.
+
+    Signatures of checkpoints are checked as git verify-tag does: by the key ring, or gpg.ssh.allowedSignersFile. A bad
+    one is a problem; one by a key that is not known here is remarked on.
     """
     repository = discover(here.cwd, here.environ)
-    report = audit.verify(repository, sessions.resolve(repository, session))
+    report = audit.verify(repository, sessions.resolve(repository, session), signed=signed)
     if as_json:
         output.data_json(report)
         return 0 if report.ok else 1
@@ -145,6 +153,8 @@ def verify_command(here: Invocation, *, session: SessionArgument = None, as_json
         )
     facts = (render.plural(report.entries, "entry"), render.plural(report.runs, "run"))
     checkpoints = render.plural(report.checkpoints, "checkpoint")
+    if report.signed:
+        checkpoints += f" ({report.signed} with a good signature)"
     output.data(f"session {render.short(report.session)}: {', '.join(facts)}, {checkpoints}: ok")
     return None
 

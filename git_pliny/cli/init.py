@@ -1,11 +1,15 @@
-"""`git pliny init`: a starter plan."""
+"""`git pliny init`: a starter plan, and the hooks where they are asked for."""
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 from git_pliny.cli import messages
+from git_pliny.cli.declare import option
+from git_pliny.cli.hooks import tell_installed
 from git_pliny.cli.invocation import Invocation
 from git_pliny.errors import PlinyError, StorageError
+from git_pliny.git import hooks
 from git_pliny.git.repository import discover
 from git_pliny.git.transport import remember, remotes
 from git_pliny.plans.loading import MANIFEST, PLAN_FILE
@@ -56,7 +60,10 @@ error_handling:
 """
 
 
-def init_command(here: Invocation) -> None:
+Hooks = Annotated[bool, option("--hooks", help="Also put the git hooks into place, as git pliny hooks install does.")]
+
+
+def init_command(here: Invocation, *, with_hooks: Hooks = False) -> None:
     """Write a starter pliny.yaml.
 
     It stands in the root of the repository, explains itself, and runs as it is. A plan that is there already is left
@@ -68,6 +75,8 @@ def init_command(here: Invocation) -> None:
     for name in remotes(repository):
         if remember(repository, remote_of(repository, name)[0]):
             messages.note(f"git fetch {name} brings in copies of the sessions there from now on")
+    if with_hooks:
+        tell_installed(here, hooks.install(repository))
     for name in (PLAN_FILE, "pliny.yml", MANIFEST):
         if os.path.lexists(root / name):
             raise _taken(name)

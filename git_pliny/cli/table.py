@@ -93,6 +93,16 @@ SECTIONS = (
             Command("push", "Send sessions to a remote.", "sharing"),
             Command("fetch", "Bring in the sessions of a remote.", "sharing"),
             Command("sync", "Fetch from a remote, merge, and push.", "sharing"),
+            Group(
+                "hooks",
+                "Link commits with sessions, and share sessions as commits are pushed.",
+                (
+                    Command("install", "Put the hooks into place."),
+                    Command("uninstall", "Take the hooks away, and bring back those that were there."),
+                    Command("status", "Show which of the hooks are in place."),
+                    Command("run", "Run one of the hooks, from a hook of somebody else's.", "hooks_run"),
+                ),
+            ),
         ),
     ),
     Section(

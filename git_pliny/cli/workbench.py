@@ -13,6 +13,7 @@ from git_pliny.cli.invocation import Invocation
 from git_pliny.config import Resolved, resolve
 from git_pliny.errors import PlanError
 from git_pliny.git.repository import Repository, discover
+from git_pliny.git.signing import Signer
 from git_pliny.masking import Masker
 from git_pliny.model.plan import Agent, Plan
 from git_pliny.model.settings import Settings
@@ -28,11 +29,12 @@ class Workbench(msgspec.Struct, frozen=True, kw_only=True):
     repository: Repository
     settings: Settings
     masker: Masker
+    signer: Signer
 
     @property
     def bounds(self) -> Bounds:
-        """What is stored of files."""
-        return Bounds(self.masker, self.settings.output.limit)
+        """What is stored of files, and what signs checkpoints."""
+        return Bounds(self.masker, self.settings.output.limit, self.signer)
 
     def for_plan(self, here: Invocation, plan: Plan) -> Self:
         """The same, with the secrets masked that the plan itself hands to its agents as variables."""
@@ -70,6 +72,7 @@ def open_workbench(
         repository=repository,
         settings=resolved.settings,
         masker=Masker(here.environ, resolved.settings.masking),
+        signer=_signer(repository, resolved.settings),
     )
 
 
@@ -81,7 +84,12 @@ def open_workbench_anyway(here: Invocation) -> Workbench:
         settings = settings_over(here, {}, None, {}).settings  # refuses, too, where it is the user's own file
         messages.warning(f"{error.message}; going on without the settings in it")
         masker = Masker(here.environ, settings.masking)
-        return Workbench(repository=discover(here.cwd, here.environ), settings=settings, masker=masker)
+        repository = discover(here.cwd, here.environ)
+        return Workbench(repository=repository, settings=settings, masker=masker, signer=_signer(repository, settings))
+
+
+def _signer(repository: Repository, settings: Settings) -> Signer:
+    return Signer(repository, settings.sharing.sign, messages.warning)
 
 
 def settings_over(

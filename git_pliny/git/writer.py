@@ -46,10 +46,15 @@ class ObjectWriter:
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {author}", f"committer {author}"]
         return self._add(_parsed(Commit, "\n".join([*lines, "", message])))
 
-    def tag(self, *, target: str, name: str, tagger: str, message: str) -> str:
-        """The oid of an annotated tag of a commit."""
+    def tag(
+        self, *, target: str, name: str, tagger: str, message: str, sign: Callable[[bytes], bytes] | None = None
+    ) -> str:
+        """The oid of an annotated tag of a commit; `sign` gives what to append to its text."""
         lines = [f"object {target}", "type commit", f"tag {name}", f"tagger {tagger}"]
-        return self._add(_parsed(Tag, "\n".join([*lines, "", message])))
+        text = "\n".join([*lines, "", message])
+        if sign is not None:
+            text += sign(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+        return self._add(_parsed(Tag, text))
 
     def waiting(self, oid: str) -> bytes:
         """The content of a blob that was added and is not written yet; b"" where it is none of them."""

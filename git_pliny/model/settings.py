@@ -73,6 +73,14 @@ class Isolation(StrEnum):
     WORKTREE = "worktree"
 
 
+class SignWhen(StrEnum):
+    """When checkpoint tags are signed; `auto`: as git's own `tag.gpgSign` says, with a warning where that fails."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class Category(StrEnum):
     """The kinds of failure; DESIGN section 6 says how each is retried."""
 
@@ -188,6 +196,10 @@ class SharingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Send checkpoints without looking for files in them that look like secrets."""
     tombstone_age: Duration = "365d"
     """How long a deleted session is remembered, so that it does not come back from another clone."""
+    sign: SignWhen = SignWhen.AUTO
+    """Whether checkpoint tags are signed, with the key and the program that `git tag -s` uses."""
+    require_on_push: bool = False
+    """Whether the pre-push hook stops `git push` where the sessions of its commits can't be shared."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

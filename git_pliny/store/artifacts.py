@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from git_pliny.git.objects import MODE_EXECUTABLE, MODE_FILE, ObjectReader
 from git_pliny.git.repository import Repository
+from git_pliny.git.signing import Signer
 from git_pliny.git.writer import ObjectWriter, TreeNode
 from git_pliny.model.events import EventType, Line
 from git_pliny.model.names import encode
@@ -38,10 +39,11 @@ class Masking(Protocol):
 
 
 class Bounds(NamedTuple):
-    """What is stored of one file: at most `limit` bytes, without secrets."""
+    """What is stored of one file: at most `limit` bytes, without secrets; and what signs checkpoints, if anything."""
 
     masking: Masking
     limit: int
+    signer: Signer | None = None
 
 
 class AttemptPlace(NamedTuple):

@@ -9,13 +9,14 @@ message names the trail's head, is what they cannot write.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
 from git_pliny.git.repository import Repository
+from git_pliny.git.signatures import Checked, Verdict, check
 from git_pliny.model.events import EventType, Line, chain_start, union
 from git_pliny.model.fold import Fold, fold
 from git_pliny.model.names import encode
@@ -42,6 +43,7 @@ class Check(StrEnum):
     CHAIN = "chain"
     SESSION = "session"
     CHECKPOINTS = "checkpoints"
+    SIGNATURES = "signatures"
     NOTES = "notes"
 
 
@@ -58,7 +60,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_of_entries(self) -> bool:
         """Whether entries themselves are wrong, which nothing mends, and not what is made from them."""
         vouched = self.check is Check.CHECKPOINTS and self.run is not None
-        return vouched or self.check in (Check.LINES, Check.CHAIN, Check.NOTES)
+        return vouched or self.check in (Check.LINES, Check.CHAIN, Check.SIGNATURES, Check.NOTES)
 
 
 class _Break(NamedTuple):
@@ -77,6 +79,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     entries: int
     runs: int
     checkpoints: int
+    signed: int
+    """How many of the checkpoints have a good signature."""
     findings: list[Finding]
 
     @property
@@ -88,11 +92,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return [finding for finding in self.findings if finding.severity is Severity.REMARK]
 
 
-def verify(repository: Repository, session: str) -> Report:
-    """Check a session; what is in its journals counts, so this is exact at any moment, while it runs, too."""
+def verify(repository: Repository, session: str, *, signed: bool = False) -> Report:
+    """Check a session; what is in its journals counts, so this is exact at any moment, while it runs, too.
+
+    `signed`: a checkpoint without a good signature is a problem.
+    """
     for _ in range(_LOOKS):
         writing = _is_being_written(repository, session)
-        report = _report(collect(repository, session))
+        evidence = collect(repository, session)
+        checked = {tag.encoded: check(repository, tag.oid) for tag in evidence.tags if tag.signed}
+        report = _report(evidence, checked, demanded=signed)
         if report.ok or not (writing or _is_being_written(repository, session)):
             break
         time.sleep(_PAUSE_S)
@@ -109,7 +118,7 @@ def _is_being_written(repository: Repository, session: str) -> bool:
     return sessions.holder(repository, session) is not None or any(map(journal.is_alive, files))
 
 
-def _report(evidence: Evidence) -> Report:
+def _report(evidence: Evidence, checked: Mapping[str, Checked], *, demanded: bool) -> Report:
     lines = evidence.lines
     state = fold(evidence.session, lines)
     found = [
@@ -117,6 +126,7 @@ def _report(evidence: Evidence) -> Report:
         *_chains(evidence.session, lines),
         *_session(evidence),
         *_checkpoints(evidence, lines, state),
+        *_signatures(evidence, checked, demanded=demanded),
         *_notes(evidence, lines),
     ]
     return Report(
@@ -125,6 +135,7 @@ def _report(evidence: Evidence) -> Report:
         entries=len(lines),
         runs=len({line.entry.run for line in lines}),
         checkpoints=len(state.checkpoints),
+        signed=sum(found.verdict is Verdict.GOOD for found in checked.values()),
         findings=found,
     )
 
@@ -270,6 +281,22 @@ def _vouched(evidence: Evidence, lines: list[Line]) -> Iterator[Finding]:
         else:
             message = f"checkpoint {tag.encoded} names entry {seq} of run {run}, which is missing"
             yield (_remark if run in admitted else _problem)(Check.CHECKPOINTS, message, run=run)
+
+
+def _signatures(evidence: Evidence, checked: Mapping[str, Checked], *, demanded: bool) -> Iterator[Finding]:
+    """A signature that is wrong is a problem; whose it is may be unknown here, unless that is demanded."""
+    for tag in evidence.tags:
+        here, found = f"checkpoint {tag.encoded}", checked.get(tag.encoded)
+        if found is None:
+            if demanded:
+                yield _problem(Check.SIGNATURES, f"{here} is not signed")
+        elif found.verdict is Verdict.BAD:
+            yield _problem(Check.SIGNATURES, f"the signature of {here} is bad: {found.who}")
+        elif tag.trailers.get("Session") != evidence.session:
+            yield _problem(Check.SIGNATURES, f"{here} was signed as one of another session")
+        elif found.verdict is Verdict.UNKNOWN:
+            message = f"{here} is signed with a key that is not known here: {found.who or 'git can not say which'}"
+            yield (_problem if demanded else _remark)(Check.SIGNATURES, message)
 
 
 def _notes(evidence: Evidence, lines: list[Line]) -> Iterator[Finding]:

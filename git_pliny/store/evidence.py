@@ -7,6 +7,7 @@ from git_pliny.errors import CorruptError
 from git_pliny.git.notes import read_notes
 from git_pliny.git.objects import ObjectReader
 from git_pliny.git.repository import Repository
+from git_pliny.git.signatures import is_signed
 from git_pliny.model.events import Line, parse_line, union
 from git_pliny.model.trailers import read_trailers
 from git_pliny.store import journal
@@ -37,6 +38,7 @@ class TagEvidence(NamedTuple):
     oid: str
     commit: str | None
     trailers: dict[str, str]
+    signed: bool = False
 
 
 class Evidence(NamedTuple):
@@ -105,4 +107,10 @@ def _tag(reader: ObjectReader, encoded: str, oid: str) -> TagEvidence:
     if tag is None or tag.kind != "tag":
         return TagEvidence(encoded=encoded, oid=oid, commit=None, trailers={})
     trailers = read_trailers(tag.data.decode("utf-8", "replace"))
-    return TagEvidence(encoded=encoded, oid=oid, commit=commit.oid if commit else None, trailers=trailers)
+    return TagEvidence(
+        encoded=encoded,
+        oid=oid,
+        commit=commit.oid if commit else None,
+        trailers=trailers,
+        signed=is_signed(tag.data),
+    )

@@ -17,6 +17,7 @@ from git_pliny.git.refs import RefMovedError, RefUpdate, list_refs, update_refs
 from git_pliny.git.removal import remove_refs
 from git_pliny.git.repository import Repository
 from git_pliny.git.snapshot import Snapshot, capture
+from git_pliny.git.user import User, read_user
 from git_pliny.git.writer import ObjectWriter
 from git_pliny.model.events import Chain, Event, EventType, Line, parse_time, render_time, union
 from git_pliny.model.fold import CheckpointState, apply, fold
@@ -31,7 +32,6 @@ _TRIES = 10
 _LONGEST_USER = 300
 _FINISHED_AFTER_A_KILL = (EventType.MERGE, EventType.ROLLBACK_BEGIN)
 """What is done to the workspace again, where the trail does not tell its end."""
-_NOBODY = "git-pliny <git-pliny@localhost> 0 +0000"
 
 
 class Taken(NamedTuple):
@@ -73,7 +73,7 @@ class Run:
         self._stale = not new
         self._is_new = new
         self.state = fold(session, known)
-        self._ident: str | None = None
+        self._user: User | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -226,6 +226,7 @@ class Run:
             name=f"pliny/{self.session}/{encode(name)}",
             tagger=author,
             message=checkpoints.message(self.session, name, occasion, head, audit),
+            sign=self._sign,
         )
         writer.write()
         made = RefUpdate(f"{CHECKPOINTS}{self.session}/{encode(name)}", tag, None)
@@ -248,6 +249,11 @@ class Run:
             )
         )
         return self.state.checkpoints[name], lines
+
+    def _sign(self, payload: bytes) -> bytes:
+        if self._bounds.signer is None:
+            return b""
+        return self._bounds.signer.sign(payload, self._who())
 
     def _flushing(self) -> contextlib.AbstractContextManager[None]:
         return locks.held(self.repository.local / "locks" / f"{self.session}.flush")
@@ -296,8 +302,10 @@ class Run:
 
     def author(self) -> str:
         """The user's ident with our clock's time; of nobody in particular where git knows none."""
-        if self._ident is None:
-            done = self.repository.git_process("var", "GIT_COMMITTER_IDENT", accept=(0, 1, 128))
-            self._ident = done.stdout.decode("utf-8", "surrogateescape").strip() if done.returncode == 0 else _NOBODY
-        who, _, zone = self._ident.rsplit(" ", 2)
+        who, _, zone = self._who().ident.rsplit(" ", 2)
         return f"{who} {self._clock() // 1_000_000} {zone}"
+
+    def _who(self) -> User:
+        if self._user is None:
+            self._user = read_user(self.repository)
+        return self._user

@@ -16,6 +16,7 @@ BENCHES = (
     ("bench_session_list.py",),
     ("bench_output.py",),
     ("bench_models.py",),
+    ("bench_hooks.py",),
 )
 
 

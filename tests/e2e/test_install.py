@@ -91,6 +91,12 @@ def test_every_page_of_the_manual_is_there(prefix: Path) -> None:
     assert installed == {page.name for page in (ROOT / "man").iterdir()}
 
 
+def test_the_git_hooks_come_along(prefix: Path) -> None:
+    [installed] = (prefix / "lib/git-pliny/venv/lib").glob("python*/site-packages/git_pliny/hooks")
+    for hook in (ROOT / "hooks").iterdir():
+        assert (installed / hook.name).read_bytes() == hook.read_bytes()
+
+
 def test_completions_are_where_bash_and_zsh_look_for_them(prefix: Path) -> None:
     shells = ROOT / "git_pliny/cli/shell"
     for name in ("git-pliny", "pliny"):
