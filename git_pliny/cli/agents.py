@@ -17,6 +17,7 @@ from git_pliny.runners.installed import installed
 
 _IN_PLAN, _PRESET = "plan", "preset"
 _BUILT_IN = "built in"
+_WIDTH = 100
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     phase: str | None
     description: str
     problem: str | None
+    needs_use: bool = False
+    """Whether it runs once a coding agent is named for it."""
     version: str | None = None
     """A preset's program tells it; None where that is not installed, or tells none."""
 
@@ -71,7 +74,8 @@ def _in_file(agent: DiscoveredAgent) -> Listed:
         source=agent.source,
         phase=agent.phase,
         description=agent.description,
-        problem=agent.problem,
+        problem=None if agent.needs_use else agent.problem,
+        needs_use=agent.needs_use,
     )
 
 
@@ -89,7 +93,14 @@ def _presets(presets: Sequence[Preset], here: Invocation) -> Iterator[Listed]:
         )
 
 
+def _cut(description: str) -> str:
+    """Those of other programs' agents may be pages long."""
+    line = " ".join(description.split())
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
+
+
 def _cells(listed: Listed) -> Iterator[str]:
     yield from (listed.name, listed.kind, listed.source)
-    about = " ".join(filter(None, (listed.description, listed.version)))
+    by_use = "(by --use)" if listed.needs_use else None
+    about = " ".join(filter(None, (_cut(listed.description), listed.version, by_use)))
     yield f"can't run: {listed.problem}" if listed.problem else about

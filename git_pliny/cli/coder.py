@@ -20,6 +20,7 @@ from git_pliny.plans.preset_files import Presets
 from git_pliny.runners.installed import found
 
 _TYPED = 80
+_INIT = "git pliny init"
 
 
 def _names() -> list[tuple[str, str]]:
@@ -48,8 +49,9 @@ def load_plan(
     use: str | None,
     overrides: Mapping[str, Any],
     command: str,
+    without_plan: str = _INIT,
 ) -> LoadedPlan:
-    """The plan, with the settings of all layers; `command` is what the user typed."""
+    """The plan, with the settings of all layers; `command` is what was typed, `without_plan` what helps where none is."""
 
     def settings_of(sections: Mapping[str, Any]) -> Settings:
         return settings_over(here, sections, None, overrides).settings
@@ -63,6 +65,7 @@ def load_plan(
         settings_of=settings_of,
         use=use,
         choose_preset=chooser(here, command),
+        without_plan=without_plan,
     )
 
 
@@ -90,6 +93,13 @@ def command_of(framework: str | None, task: str | None) -> str:
     chosen = "" if framework is None else f" --framework {quote(framework)}"
     words = "" if task is None else f" {quote(task)}" if len(task) <= _TYPED and task.isprintable() else ' "TASK"'
     return f"git pliny execute{chosen}{words}"
+
+
+def instead_of_plan(task: str | None, use: str | None) -> str:
+    """The command to type where there is no plan: one that needs none, if it was said what is to be done."""
+    if task is None and use is None:
+        return _INIT
+    return command_of("rise", task or "WHAT IS TO BE DONE") + ("" if use is None else f" --use {quote(use)}")
 
 
 def check_coder(loaded: LoadedPlan, use: str | None, *, task: str | None) -> None:

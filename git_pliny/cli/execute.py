@@ -12,7 +12,7 @@ import msgspec
 from git_pliny.cli import budgets, messages, values
 from git_pliny.cli.asked_models import check_models
 from git_pliny.cli.choosing import OUTER, choose_session
-from git_pliny.cli.coder import Use, check_coder, command_of, load_plan
+from git_pliny.cli.coder import Use, check_coder, command_of, instead_of_plan, load_plan
 from git_pliny.cli.declare import argument, option
 from git_pliny.cli.endings import finish, show_plan
 from git_pliny.cli.interrupts import interrupting
@@ -191,6 +191,7 @@ def execute_command(
         use=asked.use or (state.use if state else None),
         overrides=asked.overrides,
         command=command_of(asked.framework, asked.task),
+        without_plan=instead_of_plan(asked.task, asked.use),
     )
     bench = bench.for_plan(here, loaded.plan)
     order = _order(here, bench, asked, state, loaded, plan_file=plan_file)

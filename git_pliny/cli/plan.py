@@ -1,6 +1,7 @@
 """`git pliny plan`: an agent writes a plan, which is checked before anybody sees it."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ from git_pliny.runners.installed import found
 
 _YAML, _MANIFEST = "pliny.yaml", "plan_manifest.json"
 _STDOUT = "-"
+_LIKE_A_FILE = re.compile(r"[^\s:]+\.(?:md|markdown|txt|rst|adoc)")
 _LONGEST_NAME, _WIDTH = 255, 60
 
 Spec = Annotated[
@@ -137,7 +139,7 @@ def _task(here: Invocation, text: str) -> str:
     if "\n" not in text and len(text) <= _LONGEST_NAME:
         path = here.cwd / text
         with suppress(OSError, ValueError):
-            if path.is_file():
+            if path.is_file() or _LIKE_A_FILE.fullmatch(text):
                 return read_text(path, text)
     if not text.strip():
         raise UsageError("there is nothing to plan", hint='git pliny plan "WHAT IS TO BE DONE"')

@@ -44,6 +44,7 @@ def test_json_has_the_problem_of_an_agent_that_cannot_run(
         "phase": None,
         "description": "Look for mistakes",
         "problem": None,
+        "needs_use": False,
         "version": None,
     }
 
@@ -86,3 +87,18 @@ def test_a_wrong_plan_file_is_an_error_with_its_place(
     monkeypatch.chdir(scratch.root)
     assert call() == 1
     assert capsys.readouterr().err.startswith("error: pliny.yaml:2:")
+
+
+def test_an_agent_that_waits_for_a_coding_agent_is_told_from_one_that_can_not_run(
+    workspace: Scratch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = "Use it " + "so " * 99
+    workspace.write(".claude/agents/reviewer.md", f"---\nname: reviewer\ndescription: {about}\n---\nReview it.\n")
+    workspace.write(".claude/agents/notes.md", "Nothing but notes.\n")
+    assert call("--json") == 0
+    found = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    assert (found["reviewer"]["needs_use"], found["reviewer"]["problem"]) == (True, None)
+    assert (found["notes"]["needs_use"], "has no front matter" in found["notes"]["problem"]) == (False, True)
+    assert call() == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("reviewer"))
+    assert row.endswith("… (by --use)")
