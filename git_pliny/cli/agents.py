@@ -13,7 +13,7 @@ from git_pliny.model.preset import Preset
 from git_pliny.plans.definition import Definition
 from git_pliny.plans.discovery import DiscoveredAgent, list_agents
 from git_pliny.plans.loading import read_sections
-from git_pliny.runners.installed import installed
+from git_pliny.runners.installed import Installed, installed
 
 _IN_PLAN, _PRESET = "plan", "preset"
 _BUILT_IN = "built in"
@@ -42,13 +42,16 @@ def list_command(here: Invocation, *, as_json: Json = False) -> None:
     folder, agents/ beside the configuration file (git pliny config path). Where several have one name the first counts.
 
     Below them are the presets of coding agents, which agents `use`: the ones that come with git pliny, those in
-    presets/ beside the configuration file, and those of the plan file; with the version that is installed here.
+    presets/ beside the configuration file, and those of the plan file; with the version that is installed here, for
+    which the programs are asked, but for those of the plan file: listing runs nothing that a repository says.
     """
     root = discover(here.cwd, here.environ).root
     document = read_sections(root)
     found = [_in_plan(definition) for definition in document.definitions.values()]
     found += [_in_file(agent) for agent in list_agents(root, user_folder() / "agents")]
-    found += _presets(tuple(document.presets(user_folder() / "presets").all.values()), here)
+    presets = tuple(document.presets(user_folder() / "presets").all.values())
+    programs = installed(presets, here.environ, root, unasked=document.content.presets or ())
+    found += _presets(presets, programs)
     if as_json:
         output.data_json(found)
     else:
@@ -79,8 +82,8 @@ def _in_file(agent: DiscoveredAgent) -> Listed:
     )
 
 
-def _presets(presets: Sequence[Preset], here: Invocation) -> Iterator[Listed]:
-    for preset, program in zip(presets, installed(presets, here.environ), strict=True):
+def _presets(presets: Sequence[Preset], programs: Sequence[Installed]) -> Iterator[Listed]:
+    for preset, program in zip(presets, programs, strict=True):
         missing = f"{preset.program} is not installed" + (f": {preset.install}" if preset.install else "")
         yield Listed(
             name=preset.name,

@@ -51,7 +51,7 @@ def load_plan(
     command: str,
     without_plan: str = _INIT,
 ) -> LoadedPlan:
-    """The plan, with the settings of all layers; `command` is what was typed, `without_plan` what helps where none is."""
+    """The plan, with the settings of all layers; `command` is what was typed, `without_plan` what helps."""
 
     def settings_of(sections: Mapping[str, Any]) -> Settings:
         return settings_over(here, sections, None, overrides).settings
@@ -64,19 +64,19 @@ def load_plan(
         user_presets_dir=user_folder() / "presets",
         settings_of=settings_of,
         use=use,
-        choose_preset=chooser(here, command),
+        choose_preset=chooser(here, bench.repository.root, command),
         without_plan=without_plan,
     )
 
 
-def chooser(here: Invocation, command: str) -> ChoosePreset:
+def chooser(here: Invocation, root: Path, command: str) -> ChoosePreset:
     """Takes the only preset that is installed; of several the one that a user at the terminal picks.
 
     `command` is what to type with `--use PRESET` behind it.
     """
 
     def choose(presets: Presets) -> str:
-        here_now = found(presets.all.values(), here.environ)
+        here_now = found(presets.all.values(), here.environ, root)
         match here_now:
             case []:
                 raise _nothing_installed(presets, command)

@@ -150,7 +150,7 @@ def _write(
     here: Invocation, bench: Workbench, wanted: _Wanted, task: str, *, workers: Workers, use: str | None
 ) -> _Written:
     presets = _presets(bench)
-    name = use or bench.settings.execution.use or chooser(here, "git pliny plan TEXT")(presets)
+    name = use or bench.settings.execution.use or chooser(here, bench.repository.root, "git pliny plan TEXT")(presets)
     loaded: list[LoadedPlan] = []
     spending = Spending()
     desk = Desk(
@@ -203,7 +203,8 @@ def _known(here: Invocation, bench: Workbench, presets: Presets) -> str:
     """The agents and coding agents that the plan may name."""
     agents = [each for each in list_agents(bench.repository.root, user_folder() / "agents") if each.error is None]
     lines = ["# What is here", "", "Coding agents that are installed (for `use`):", ""]
-    lines += [f"- `{each.name}`: {each.title or each.program}" for each in found(presets.all.values(), here.environ)]
+    coders = found(presets.all.values(), here.environ, bench.repository.root)
+    lines += [f"- `{each.name}`: {each.title or each.program}" for each in coders]
     if agents:
         lines += ["", "Agents that are defined already, and may be named as they are:", ""]
         lines += [f"- `{each.name}`: {' '.join(each.description.split()) or each.source}" for each in agents]

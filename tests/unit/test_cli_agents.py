@@ -102,3 +102,19 @@ def test_an_agent_that_waits_for_a_coding_agent_is_told_from_one_that_can_not_ru
     assert call() == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("reviewer"))
     assert row.endswith("… (by --use)")
+
+
+def test_a_preset_of_the_plan_is_looked_for_below_the_root_and_listing_does_not_run_it(
+    workspace: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.write(
+        "pliny.yaml", "presets: {mine: {program: tools/mine, version: [now]}, lost: {program: tools/lost}}\n"
+    )
+    workspace.write("tools/mine", "#!/bin/sh\ntouch ran\necho 1.2.3\n", executable=True)
+    workspace.write("sub/file", "")
+    monkeypatch.chdir(workspace.root / "sub")
+    assert call("--json") == 0
+    found = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    assert (found["mine"]["problem"], found["mine"]["version"]) == (None, None)
+    assert found["lost"]["problem"] == "tools/lost is not installed"
+    assert not list(workspace.root.rglob("ran"))
