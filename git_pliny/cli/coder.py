@@ -111,9 +111,10 @@ def check_coder(loaded: LoadedPlan, use: str | None, *, task: str | None) -> Non
         )
     if loaded.is_built_in and not task and not loaded.plan.task:
         framework = loaded.plan.framework or "rise"
+        used = "" if use is None else f" --use {quote(use)}"
         raise UsageError(
             f"the agents of framework {framework} need a task",
-            hint=f'git pliny execute --framework {framework} "WHAT IS TO BE DONE"',
+            hint=f'git pliny execute --framework {framework}{used} "WHAT IS TO BE DONE"',
         )
 
 
