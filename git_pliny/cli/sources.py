@@ -33,6 +33,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     task: str | None
     overrides: Mapping[str, Any]
     command: str
+    without_plan: str
+    """What may be typed where there is no plan."""
 
 
 class Sourced(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +98,7 @@ def _own(here: Invocation, repository: Repository, wanted: Wanted, remembered: O
         use=wanted.use or remembered.use,
         overrides=wanted.overrides,
         command=wanted.command,
+        without_plan=wanted.without_plan,
     )
     bench = bench.for_plan(here, loaded.plan)
     task = wanted.task or remembered.task
