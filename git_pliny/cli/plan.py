@@ -275,7 +275,7 @@ def _rows(plan: Plan) -> Iterator[_Row]:
 def _runs(agent: Agent) -> str:
     if agent.use is not None:
         return f"use {agent.use.preset}"
-    return " ".join((agent.run if isinstance(agent.run, str) else " ".join(agent.run)).split())[:_WIDTH]
+    return " ".join(agent.command.split())[:_WIDTH]
 
 
 def _described(wanted: _Wanted, written: _Written, rows: Sequence[_Row]) -> dict[str, Any]:

@@ -88,7 +88,8 @@ class FrontMatter(AgentEntry, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The head of `.pliny/agents/<name>.md`, whose body is the prompt."""
 
     later: ClassVar[dict[str, str]] = AgentEntry.later | {
-        "prompt": "the prompt is the text below the front matter; a key `prompt` can't stand in it"
+        "prompt": "the prompt is the text below the front matter; a key `prompt` can't stand in it",
+        "tools": "`tools` is a word of Claude Code, for agents in .claude/agents/; here `allow` says what one may use",
     }
 
     name: Name | None = None

@@ -52,7 +52,7 @@ class PresetRunner:
         except OSError as error:
             return never_started(error, attempt)
         called = _called(attempt, use, prompt)
-        if problem := _too_long(called.agent):
+        if problem := _ungivable(called.agent):
             return refused(problem)
         running = self._commands.start(called)
         if wait := WAITS.get(use.output):
@@ -169,10 +169,15 @@ def _answered(outcome: Outcome, attempt: Attempt) -> Outcome:
     return msgspec.structs.replace(outcome, deliverables=found, missing_deliverables=missing)
 
 
-def _too_long(agent: Agent) -> str | None:
+def _ungivable(agent: Agent) -> str | None:
     """Why the program can't be given its prompt, where that stands in an argument or a variable."""
     run = (agent.run,) if isinstance(agent.run, str) else agent.run
     words = [*run, *(f"{name}={text}" for name, text in agent.env.items())]
+    if any("\0" in word for word in words):
+        return (
+            f"the prompt has a NUL character in it, which no argument of {run[0]} can have; take it out, or have the "
+            "preset give it by `{prompt_file}`"
+        )
     longest = max((len(os.fsencode(word)) for word in words), default=0)
     if longest < LONGEST_ARGUMENT:
         return None

@@ -218,3 +218,9 @@ def test_the_name_of_a_file_that_is_not_there_is_not_taken_for_the_task(workspac
     refused = workspace.pliny("plan", "docs/spec.md", "--use", "ada", exits=1)
     assert "error: docs/spec.md does not exist" in refused.stderr
     assert not (workspace.root.parent / "programs" / "told.1").exists()
+
+
+def test_the_graph_says_which_model_is_asked(workspace: Scratch) -> None:
+    planner(workspace, fenced("agents: {a: {model: ollama/qwen3, prompt: Hello}}\n"))
+    done = workspace.pliny("plan", "Say hello", "--use", "ada", "--json")
+    assert [each["runs"] for each in json.loads(done.stdout)["agents"]] == ["model ollama/qwen3"]

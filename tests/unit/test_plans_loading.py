@@ -322,6 +322,12 @@ def test_a_file_that_is_no_agent_for_a_coding_agent_is_refused_with_what_it_lack
     assert caught.value.message == f"pliny.yaml:1:28: agent `rev` can't be run: {why}"
 
 
+def test_the_word_of_another_program_for_what_may_be_used_leads_to_ours(tmp_path: Path) -> None:
+    put(tmp_path, {".pliny/agents/rev.md": "---\nuse: claude\ntools: Read\n---\nReview it.\n"})
+    error = refusal(tmp_path, "phases: [{name: p, agents: rev}]")
+    assert error.message.endswith(".md:3:1: `tools` is a word of Claude Code, for agents in .claude/agents/; here `allow` says what one may use")  # fmt: skip
+
+
 FRONT = "---\nname: rev\ndescription: Reviews\n{}---\nReview it.\n"
 
 

@@ -161,6 +161,17 @@ def test_a_cancelled_agent_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["argument", "variable"])
+def test_a_prompt_with_a_nul_is_refused_where_it_can_not_be_given_so(run: Run, place: str) -> None:
+    """It may come from what an earlier agent printed."""
+    words, env = (["{prompt}"], {}) if place == "argument" else ([], {"P": "{prompt}"})
+    refused = run("exit 0", *words, env=env, prompt="a\0b")
+    assert (refused.refusal or "").startswith(
+        "the prompt has a NUL character in it, which no argument of /bin/sh can have"
+    )
+    assert said(run("tr '\\0' z", prompt="a\0b")) == "azb"
+
+
+@pytest.mark.parametrize("place", ["argument", "variable"])
 def test_a_prompt_that_no_argument_can_hold_is_refused_before_the_start(run: Run, tmp_path: Path, place: str) -> None:
     given: dict[str, Any] = {"env": {"ASKED": "{prompt}"}} if place == "variable" else {}
     words = ["{prompt}"] if place == "argument" else []
