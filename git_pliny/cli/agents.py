@@ -13,10 +13,11 @@ from git_pliny.model.preset import Preset
 from git_pliny.plans.definition import Definition
 from git_pliny.plans.discovery import DiscoveredAgent, list_agents
 from git_pliny.plans.loading import read_sections
-from git_pliny.runners.installed import installed
+from git_pliny.runners.installed import Installed, installed
 
 _IN_PLAN, _PRESET = "plan", "preset"
 _BUILT_IN = "built in"
+_WIDTH = 100
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     phase: str | None
     description: str
     problem: str | None
+    needs_use: bool = False
+    """Whether it runs once a coding agent is named for it."""
     version: str | None = None
     """A preset's program tells it; None where that is not installed, or tells none."""
 
@@ -39,13 +42,16 @@ def list_command(here: Invocation, *, as_json: Json = False) -> None:
     folder, agents/ beside the configuration file (git pliny config path). Where several have one name the first counts.
 
     Below them are the presets of coding agents, which agents `use`: the ones that come with git pliny, those in
-    presets/ beside the configuration file, and those of the plan file; with the version that is installed here.
+    presets/ beside the configuration file, and those of the plan file; with the version that is installed here, for
+    which the programs are asked, but for those of the plan file: listing runs nothing that a repository says.
     """
     root = discover(here.cwd, here.environ).root
     document = read_sections(root)
     found = [_in_plan(definition) for definition in document.definitions.values()]
     found += [_in_file(agent) for agent in list_agents(root, user_folder() / "agents")]
-    found += _presets(tuple(document.presets(user_folder() / "presets").all.values()), here)
+    presets = tuple(document.presets(user_folder() / "presets").all.values())
+    programs = installed(presets, here.environ, root, unasked=document.content.presets or ())
+    found += _presets(presets, programs)
     if as_json:
         output.data_json(found)
     else:
@@ -71,12 +77,13 @@ def _in_file(agent: DiscoveredAgent) -> Listed:
         source=agent.source,
         phase=agent.phase,
         description=agent.description,
-        problem=agent.problem,
+        problem=None if agent.needs_use else agent.problem,
+        needs_use=agent.needs_use,
     )
 
 
-def _presets(presets: Sequence[Preset], here: Invocation) -> Iterator[Listed]:
-    for preset, program in zip(presets, installed(presets, here.environ), strict=True):
+def _presets(presets: Sequence[Preset], programs: Sequence[Installed]) -> Iterator[Listed]:
+    for preset, program in zip(presets, programs, strict=True):
         missing = f"{preset.program} is not installed" + (f": {preset.install}" if preset.install else "")
         yield Listed(
             name=preset.name,
@@ -89,7 +96,14 @@ def _presets(presets: Sequence[Preset], here: Invocation) -> Iterator[Listed]:
         )
 
 
+def _cut(description: str) -> str:
+    """Those of other programs' agents may be pages long."""
+    line = " ".join(description.split())
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
+
+
 def _cells(listed: Listed) -> Iterator[str]:
     yield from (listed.name, listed.kind, listed.source)
-    about = " ".join(filter(None, (listed.description, listed.version)))
+    by_use = "(by --use)" if listed.needs_use else None
+    about = " ".join(filter(None, (_cut(listed.description), listed.version, by_use)))
     yield f"can't run: {listed.problem}" if listed.problem else about

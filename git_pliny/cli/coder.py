@@ -20,6 +20,7 @@ from git_pliny.plans.preset_files import Presets
 from git_pliny.runners.installed import found
 
 _TYPED = 80
+_INIT = "git pliny init"
 
 
 def _names() -> list[tuple[str, str]]:
@@ -48,8 +49,9 @@ def load_plan(
     use: str | None,
     overrides: Mapping[str, Any],
     command: str,
+    without_plan: str = _INIT,
 ) -> LoadedPlan:
-    """The plan, with the settings of all layers; `command` is what the user typed."""
+    """The plan, with the settings of all layers; `command` is what was typed, `without_plan` what helps."""
 
     def settings_of(sections: Mapping[str, Any]) -> Settings:
         return settings_over(here, sections, None, overrides).settings
@@ -62,18 +64,19 @@ def load_plan(
         user_presets_dir=user_folder() / "presets",
         settings_of=settings_of,
         use=use,
-        choose_preset=chooser(here, command),
+        choose_preset=chooser(here, bench.repository.root, command),
+        without_plan=without_plan,
     )
 
 
-def chooser(here: Invocation, command: str) -> ChoosePreset:
+def chooser(here: Invocation, root: Path, command: str) -> ChoosePreset:
     """Takes the only preset that is installed; of several the one that a user at the terminal picks.
 
     `command` is what to type with `--use PRESET` behind it.
     """
 
     def choose(presets: Presets) -> str:
-        here_now = found(presets.all.values(), here.environ)
+        here_now = found(presets.all.values(), here.environ, root)
         match here_now:
             case []:
                 raise _nothing_installed(presets, command)
@@ -92,6 +95,13 @@ def command_of(framework: str | None, task: str | None) -> str:
     return f"git pliny execute{chosen}{words}"
 
 
+def instead_of_plan(task: str | None, use: str | None) -> str:
+    """The command to type where there is no plan: one that needs none, if it was said what is to be done."""
+    if task is None and use is None:
+        return _INIT
+    return command_of("rise", task or "WHAT IS TO BE DONE") + ("" if use is None else f" --use {quote(use)}")
+
+
 def check_coder(loaded: LoadedPlan, use: str | None, *, task: str | None) -> None:
     """Refuse a `--use` that nothing takes, and built-in agents that have no task."""
     if use is not None and loaded.use is None:
@@ -101,9 +111,10 @@ def check_coder(loaded: LoadedPlan, use: str | None, *, task: str | None) -> Non
         )
     if loaded.is_built_in and not task and not loaded.plan.task:
         framework = loaded.plan.framework or "rise"
+        used = "" if use is None else f" --use {quote(use)}"
         raise UsageError(
             f"the agents of framework {framework} need a task",
-            hint=f'git pliny execute --framework {framework} "WHAT IS TO BE DONE"',
+            hint=f'git pliny execute --framework {framework}{used} "WHAT IS TO BE DONE"',
         )
 
 

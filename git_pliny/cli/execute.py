@@ -13,7 +13,7 @@ from git_pliny.cli import budgets, messages, proposal
 from git_pliny.cli import execution_options as given
 from git_pliny.cli.asked_models import check_models
 from git_pliny.cli.choosing import OUTER, choose_session
-from git_pliny.cli.coder import Use, check_coder, command_of
+from git_pliny.cli.coder import Use, check_coder, command_of, instead_of_plan
 from git_pliny.cli.endings import finish, show_plan
 from git_pliny.cli.interrupts import interrupting
 from git_pliny.cli.invocation import Invocation
@@ -141,6 +141,7 @@ def execute_command(
         task=asked.task,
         overrides=asked.overrides,
         command=command,
+        without_plan=instead_of_plan(asked.task, asked.use),
     )
     found = find_plan(here, repository, state, wanted)
     bench = found.bench

@@ -1,6 +1,7 @@
 """`git pliny plan`: an agent writes a plan, which is checked before anybody sees it."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ from git_pliny.runners.installed import found
 
 _YAML, _MANIFEST = "pliny.yaml", "plan_manifest.json"
 _STDOUT = "-"
+_LIKE_A_FILE = re.compile(r"[^\s:]+\.(?:md|markdown|txt|rst|adoc)")
 _LONGEST_NAME, _WIDTH = 255, 60
 
 Spec = Annotated[
@@ -137,7 +139,7 @@ def _task(here: Invocation, text: str) -> str:
     if "\n" not in text and len(text) <= _LONGEST_NAME:
         path = here.cwd / text
         with suppress(OSError, ValueError):
-            if path.is_file():
+            if path.is_file() or _LIKE_A_FILE.fullmatch(text):
                 return read_text(path, text)
     if not text.strip():
         raise UsageError("there is nothing to plan", hint='git pliny plan "WHAT IS TO BE DONE"')
@@ -148,7 +150,7 @@ def _write(
     here: Invocation, bench: Workbench, wanted: _Wanted, task: str, *, workers: Workers, use: str | None
 ) -> _Written:
     presets = _presets(bench)
-    name = use or bench.settings.execution.use or chooser(here, "git pliny plan TEXT")(presets)
+    name = use or bench.settings.execution.use or chooser(here, bench.repository.root, "git pliny plan TEXT")(presets)
     loaded: list[LoadedPlan] = []
     spending = Spending()
     desk = Desk(
@@ -201,7 +203,8 @@ def _known(here: Invocation, bench: Workbench, presets: Presets) -> str:
     """The agents and coding agents that the plan may name."""
     agents = [each for each in list_agents(bench.repository.root, user_folder() / "agents") if each.error is None]
     lines = ["# What is here", "", "Coding agents that are installed (for `use`):", ""]
-    lines += [f"- `{each.name}`: {each.title or each.program}" for each in found(presets.all.values(), here.environ)]
+    coders = found(presets.all.values(), here.environ, bench.repository.root)
+    lines += [f"- `{each.name}`: {each.title or each.program}" for each in coders]
     if agents:
         lines += ["", "Agents that are defined already, and may be named as they are:", ""]
         lines += [f"- `{each.name}`: {' '.join(each.description.split()) or each.source}" for each in agents]

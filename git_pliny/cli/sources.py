@@ -25,7 +25,7 @@ from git_pliny.store.clone import Origin, origin, plan_digest
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says of the plan; `command` is what the user typed."""
+    """What the command line says of the plan; `command` and `without_plan` as of `load_plan`."""
 
     plan_file: Path | None
     framework: str | None
@@ -33,6 +33,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     task: str | None
     overrides: Mapping[str, Any]
     command: str
+    without_plan: str
 
 
 class Sourced(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +97,7 @@ def _own(here: Invocation, repository: Repository, wanted: Wanted, remembered: O
         use=wanted.use or remembered.use,
         overrides=wanted.overrides,
         command=wanted.command,
+        without_plan=wanted.without_plan,
     )
     bench = bench.for_plan(here, loaded.plan)
     task = wanted.task or remembered.task

@@ -77,11 +77,12 @@ SECTIONS = (
             Command("status", "Show where the current session stands."),
             Group(
                 "audit",
-                "Read, sum up and verify the audit trail of a session.",
+                "Read, sum up, verify and export the audit trail of a session.",
                 (
                     Command("view", "Print the events of a session."),
                     Command("summary", "Sum up time, attempts, costs and rollbacks of a session."),
                     Command("verify", "Check that the audit trail is complete and unchanged."),
+                    Command("export", "Write the audit trail, or what it adds up to, for other programs.", "export"),
                 ),
             ),
             Command("stats", "Sum up all sessions of this repository."),

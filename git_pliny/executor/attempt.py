@@ -70,6 +70,7 @@ def conclude(
         retry_after_s=outcome.retry_after_s,
         missing_deliverables=outcome.missing_deliverables,
         invalid_result=outcome.invalid_result,
+        unusable=outcome.error if outcome.exit_code == 0 and not outcome.tail else None,
         tail=outcome.tail,
     )
     return Conclusion(outcome=outcome, failure=classify(evidence, rules=rules, retry_on_exit=agent.retry_on_exit))

@@ -16,6 +16,8 @@ from git_pliny.model.settings import Budget
 from git_pliny.model.spending import Spending
 
 _NONE = BudgetRecord()
+_REST, _LONGEST_REST_S = 0.01, 0.1
+"""What may be left of an agent's time once it was ended for that: clocks differ, and no attempt is worth its start."""
 
 
 class OverBudget(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +66,8 @@ class Budgets:
         if found := used_up(self._of_phase, spent, self._phase_s + here_s):
             return OverBudget(used_up=_so_far(found, in_s), phase=self._phase)
         agent = state.agents[name]
-        if found := used_up(self._of_agents[name], agent, agent.worked_s):
+        limit = self._of_agents[name].time_s or 0.0
+        if found := used_up(self._of_agents[name], agent, agent.worked_s + min(limit * _REST, _LONGEST_REST_S)):
             return OverBudget(used_up=found, agent=name)
         return None
 

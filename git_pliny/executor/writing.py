@@ -19,6 +19,7 @@ from git_pliny.git.scratch import scratch
 from git_pliny.git.snapshot import capture
 from git_pliny.git.worktrees import Base, Pool
 from git_pliny.model.plan import Agent
+from git_pliny.model.settings import Category
 from git_pliny.model.spending import Spending
 from git_pliny.plans.answers import plan_in
 from git_pliny.runners.base import Attempt
@@ -26,6 +27,7 @@ from git_pliny.runners.registry import runner_for
 
 ROUNDS = 3
 OWNER = "plan"
+_SETTLE, _AGAIN = "git pliny agents list", "nothing was written; the same command tries again"
 
 
 class Round(NamedTuple):
@@ -74,7 +76,8 @@ def write_plan(desk: Desk, agent: Agent, spending: Spending) -> Iterator[Round]:
             spending.spend(conclusion.spent)
             if conclusion.failure is not None:
                 failure = conclusion.failure
-                raise AgentFailedError(desk.mask(f"the agent failed: {failure.category.value}: {failure.message}"))
+                said = desk.mask(f"the agent failed: {failure.category.value}: {failure.message}")
+                raise AgentFailedError(said, hint=_SETTLE if failure.category is Category.CONFIG else _AGAIN)
             text = desk.mask(plan_in(conclusion.outcome.answer or ""))
             found = _refusal(desk, text)
             yield Round(number, text, found)

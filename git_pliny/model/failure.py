@@ -53,6 +53,7 @@ _FORBIDDEN = 403
 _PASSING = frozenset({Category.NETWORK, Category.AI})
 _TOOL = Meaning(Category.TOOL, False, "command failed")
 _AGAIN = Meaning(Category.TOOL, True, "asked for by retry_on_exit")
+_UNUSABLE = Meaning(Category.TOOL, False, "no usable result")
 _INVALID = Meaning(Category.VALIDATION, False, "not as promised")
 
 _EXITS: dict[int, tuple[Meaning, str]] = {
@@ -97,6 +98,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: float | None = None
     missing_deliverables: tuple[str, ...] = ()
     invalid_result: str | None = None
+    unusable: str | None = None
+    """Why a program that ended well has not succeeded: what it says of itself can't be read, or not be kept."""
     unmet_needs: tuple[str, ...] = ()
     tail: str = ""
 
@@ -219,6 +222,8 @@ def _by_exit(evidence: Evidence, retry_on_exit: Collection[int], reading: Readin
 def _by_words(evidence: Evidence, reading: Reading) -> Failure:
     if reading.finding is not None:
         return _failure(evidence, reading.finding.meaning, _quoted(reading.finding.line), reading.telling, reading)
+    if evidence.unusable:
+        return _failure(evidence, _UNUSABLE, _ending(evidence), evidence.unusable)
     return _failure(evidence, _TOOL, _ending(evidence), reading.telling, reading)
 
 

@@ -9,6 +9,7 @@ from git_pliny.errors import ConfigError
 from git_pliny.model.duration import parse_duration
 from git_pliny.model.endpoint import split_model
 from git_pliny.model.plan import Agent
+from git_pliny.model.preset import OutputForm
 from git_pliny.model.prompt import looks_like_template
 from git_pliny.plans.files import read_text
 from git_pliny.plans.nodes import Mapping, place_of
@@ -33,6 +34,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     node: Mapping
     body: str | None = None
     body_place: Place | None = None
+    for_claude: AgentEntry | None = None
+    """What the file of one of Claude Code's own agents says beside its prompt; nothing to any other program."""
 
     @property
     def place(self) -> Place:
@@ -61,6 +64,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             node=node,
             body=theirs.body,
             body_place=theirs.body_place,
+            for_claude=theirs.for_claude,
         )
 
     @property
@@ -76,7 +80,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
     def agent(self, root: Path, presets: Presets) -> Agent:
         """The agent that this makes, where it says what is executed; its prompt's file, if any, is read."""
-        entry = self.entry
+        entry = self._entry(presets)
         call = called(self.name, entry, self.node, presets)
         prompt, is_template = self._prompt(root)
         return Agent(
@@ -104,6 +108,15 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             title=entry.title or entry.description or "",
             source=str(self.place),
         )
+
+    def _entry(self, presets: Presets) -> AgentEntry:
+        entry, more = self.entry, self.for_claude
+        if more is None or entry.use is None:
+            return entry
+        if presets.get(entry.use, place_of(self.node, "use")).output is not OutputForm.CLAUDE:
+            return entry
+        args = (*several(more.args), *several(entry.args)) or None
+        return msgspec.structs.replace(entry, model=entry.model or more.model, args=args)
 
     def _prompt(self, root: Path) -> tuple[str | None, bool]:
         """The prompt, and whether it is a template, which is checked."""

@@ -31,6 +31,8 @@ CODING_AGENTS = ".claude/agents"
 _UNSAID = "the front matter has neither `run`, a command, nor `use`, a coding agent, nor `model: provider/name`"
 _FOR_ALL = "git pliny execute --use claude"
 _SAY = f"say it there: `use: claude`; or for all: {_FOR_ALL}"
+_INHERITED = ("", "inherit")
+_TOOLS = re.compile(r"[^,(]+(?:\([^)]*\))?")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")
 
 
@@ -56,6 +58,12 @@ class DiscoveredAgent(msgspec.Struct, frozen=True, kw_only=True):
     error: ConfigError | None = None
     unsaid: ConfigError | None = None
     """Why it can't be run unless somebody says which coding agent runs it."""
+
+    @property
+    def needs_use(self) -> bool:
+        """Whether nothing but a coding agent is missing for it to be run."""
+        has_prompt = self.definition is not None and self.definition.body is not None
+        return self.error is None and self.unsaid is not None and has_prompt
 
     @property
     def problem(self) -> str | None:
@@ -226,10 +234,14 @@ def _coding_agents(root: Path) -> Iterator[DiscoveredAgent]:
 
 def _coding_agent(path: Path, source: str) -> DiscoveredAgent:
     """These files are another program's, and many of them are no YAML."""
+    problem: ConfigError | None = None
     try:
         parts = frontmatter.split(read_text(path, source), source)
-    except ConfigError:
-        parts = None
+    except ConfigError as error:
+        parts, problem = None, error
+    if parts is None or not parts[1].strip():
+        hint = "between two lines `---` stand its name and description, below them its prompt"
+        problem = problem or ConfigError(f"{quoted(source)} has no {'prompt' if parts else 'front matter'}", hint=hint)
     said = frontmatter.read_loosely(parts[0], source) if parts else {}
     name = said.get("name") or path.stem
     name = path.stem if checks.name(name) else name
@@ -245,10 +257,23 @@ def _coding_agent(path: Path, source: str) -> DiscoveredAgent:
             name=name,
             entry=AgentEntry(description=said.get("description") or None),
             node=Mapping(place=Place(source), keys={}, items={}),
-            body=(parts[1] if parts else "") or None,
+            body=parts[1] if parts and not problem else None,
+            for_claude=_for_claude(said),
         ),
-        unsaid=ConfigError(
+        unsaid=problem
+        or ConfigError(
             f"{quoted(source)} does not say which coding agent runs it",
             hint=f"say it in pliny.yaml: agents: {{{shortened(name)}: {{use: claude}}}}; or for all: {_FOR_ALL}",
         ),
+    )
+
+
+def _for_claude(said: dict[str, str]) -> AgentEntry:
+    """Its model, and the tools that it is confined to where it names some: words that only that program knows."""
+    model = said.get("model", "")
+    tools = [re.sub(r"\(.*", "", tool, flags=re.DOTALL).strip() for tool in _TOOLS.findall(said.get("tools", ""))]
+    named = [tool for tool in dict.fromkeys(tools) if tool]
+    return AgentEntry(
+        model=None if model in _INHERITED else model,
+        args=None if not named or "*" in named else (f"--tools={','.join(named)}",),
     )

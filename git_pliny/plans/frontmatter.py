@@ -4,7 +4,7 @@ import re
 
 from git_pliny.errors import PlanError
 from git_pliny.plans import yaml
-from git_pliny.plans.nodes import Mapping, Node, Scalar
+from git_pliny.plans.nodes import Mapping, Node, Scalar, Sequence
 from git_pliny.plans.positions import Place
 
 _FENCE = re.compile(r"-{3}[ \t]*\r?\n")
@@ -36,7 +36,14 @@ def read_loosely(front: str, file: str) -> dict[str, str]:
     except PlanError:
         return {key: _unquoted(" ".join(lines)) for key, lines in _by_lines(front).items()}
     items = node.items if isinstance(node, Mapping) else {}
-    return {key: value.text.strip() for key, value in items.items() if isinstance(value, Scalar) and not value.is_null}
+    return {key: text for key, value in items.items() if (text := _text(value)) is not None}
+
+
+def _text(value: Node) -> str | None:
+    """A text, or those of a list with commas in between."""
+    if isinstance(value, Sequence):
+        return ", ".join(filter(None, map(_text, value.items)))
+    return value.text.strip() if isinstance(value, Scalar) and not value.is_null else None
 
 
 def _by_lines(front: str) -> dict[str, list[str]]:

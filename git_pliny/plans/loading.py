@@ -23,7 +23,7 @@ from git_pliny.plans.prompts import check_mentions
 PLAN_FILE = "pliny.yaml"
 MANIFEST = "plan/plan_manifest.json"
 
-_INIT, _FRAMEWORK = "git pliny init", 'git pliny execute --framework rise "WHAT IS TO BE DONE"'
+_INIT = "git pliny init"
 
 SettingsOf = Callable[[Mapping[str, Any]], Settings]
 """Lays a plan file's sections over the other layers of settings."""
@@ -59,12 +59,14 @@ def load(
     settings_of: SettingsOf | None = None,
     use: str | None = None,
     choose_preset: ChoosePreset | None = None,
+    without_plan: str = _INIT,
 ) -> LoadedPlan:
     """The plan of the repository at `root`, checked throughout; PlanError or ConfigError where it can't be run.
 
     `framework` is the one asked for on the command line; without it the plan file decides, then the other settings.
     `use` is the preset for agents that do not say what runs them, before the one in the settings; `choose_preset` is
-    asked where a framework needs one and nobody has named it. A `pliny.yaml` without phases beside a manifest gives
+    asked where a framework needs one and nobody has named it. `without_plan` is the command to type where nothing here
+    is a plan. A `pliny.yaml` without phases beside a manifest gives
     that its settings and agents.
     """
     document = read_sections(root, plan_file=plan_file)
@@ -87,7 +89,7 @@ def load(
         raise ConfigError(message, hint="leave --framework or --plan out")
     chosen = _framework_of(document, framework, settings_of)
     if chosen is None and not document.content.agents and not document.content.phases:
-        raise _no_plan(document, root, hint=_FRAMEWORK if coder.is_asked else _INIT)
+        raise _no_plan(document, root, hint=without_plan)
     return _loaded(assembly.plan(chosen), document, assembly, coder)
 
 

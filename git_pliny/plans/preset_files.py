@@ -4,20 +4,26 @@ One in the user's folder is a file `<name>.yaml`, in the form of an entry under 
 ones have the same form.
 """
 
-from functools import cache, cached_property
+import re
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property, partial
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
 from git_pliny.model.duration import parse_duration
-from git_pliny.model.preset import Preset
+from git_pliny.model.preset import MODEL, TOOL, TOOLS, Preset
 from git_pliny.plans import checks, yaml
 from git_pliny.plans.decode import decode
 from git_pliny.plans.files import read_text
 from git_pliny.plans.nodes import Mapping, Node, place_of
 from git_pliny.plans.positions import Place, listed, quoted, suggestion
 from git_pliny.plans.schema import PresetEntry
+
+_AT_START = ("prompt", "prompt_file", "deliverables", "result")
+_SAID = tuple(each.strip("{}") for each in (MODEL, TOOL, TOOLS))
+_BRACES = re.compile(r"\{([a-z_]+)\}")
 
 
 class Presets:
@@ -34,7 +40,9 @@ class Presets:
         found = {name: _shipped(name) for name in shipped_names()}
         found |= {path.stem: _read(path) for path in self._user_files()}
         for name, entry in self._own.items():
-            found[name] = _preset(name, entry, str(place_of(self._node, "presets", name)))
+            own = ("presets", name)
+            _check_words(entry, partial(place_of, self._node, *own))
+            found[name] = _preset(name, entry, str(place_of(self._node, *own)))
         return dict(sorted(found.items()))
 
     def get(self, name: str, place: Place) -> Preset:
@@ -75,9 +83,33 @@ def _read(path: Path) -> Preset:
 def _parsed(name: str, node: Node | None, file: str, source: str) -> Preset:
     given = node or Mapping(place=Place(file, 1, 1), keys={}, items={})
     entry = msgspec.convert(decode(given, PresetEntry, "the preset"), PresetEntry)
+    _check_words(entry, partial(place_of, given))
     return _preset(name, entry, source)
 
 
 def _preset(name: str, entry: PresetEntry, source: str) -> Preset:
     given = {field: getattr(entry, field) for field in PresetEntry.__struct_fields__ if field != "timeout"}
     return Preset(name=name, source=source, timeout_s=parse_duration(entry.timeout), **given)
+
+
+def _check_words(entry: PresetEntry, place: Callable[..., Place]) -> None:
+    """PlanError where a word in braces would not be replaced, though it was meant to be.
+
+    Other braces are the program's own: JSON, and whatever it replaces by itself.
+    """
+    for key, needed in (("model", (MODEL,)), ("allow", (TOOLS, TOOL))):
+        words = getattr(entry, key)
+        if words and not any(each in word for word in words for each in needed):
+            raise place(key).error(f"`{key}` has no `{needed[0]}`, where what the agent says would stand")
+    for key, index, text in _texts(entry):
+        known = [*_AT_START, *(_SAID if key in ("model", "allow") else ())]
+        for word in _BRACES.findall(text):
+            if word not in known and (near := suggestion(word, known)):
+                raise place(key, index).error(f"`{{{word}}}` stands for nothing{near}")
+
+
+def _texts(entry: PresetEntry) -> Iterator[tuple[str, int | str, str]]:
+    """What may have words in braces, with the place of each."""
+    for key in ("args", "model", "allow"):
+        yield from ((key, index, text) for index, text in enumerate(getattr(entry, key)))
+    yield from (("env", name, text) for name, text in entry.env.items())

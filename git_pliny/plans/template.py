@@ -1,12 +1,15 @@
 """The engine of prompts that are templates: Jinja2, sandboxed. Only `plans.prompts` imports it, once one is met.
 
 Nothing of a template's own can be reached from the values it gets, and nothing can be changed through them. What it
-makes is bounded in size, not in time: a template belongs to the plan, which its user approves.
+makes is bounded in size, and its loops and calls in number: while a prompt is made, no signal is answered.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import count
 from types import TracebackType
 from typing import Any
 
@@ -23,7 +26,27 @@ from git_pliny.model.visible import visible
 _FILE = "<template>"
 _FROM_ELSEWHERE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _WORD = 60
+_STEPPING = "each step"
+"""The filter around what a loop goes over: no template can name it."""
 _MOST_REPEATED = 1 << 20
+_MOST_STEPS = 1_000_000
+_WIDE = re.compile(r"\d{7,}")
+"""In a format: a width."""
+
+_steps: ContextVar[Iterator[int]] = ContextVar("steps")
+"""Counts rounds of loops, and calls, of the prompt that is being made."""
+
+
+def _step() -> None:
+    if next(_steps.get()) > _MOST_STEPS:
+        raise SecurityError(f"it takes more than {_MOST_STEPS} rounds of loops and calls")
+
+
+def _stepping(values: Iterable[Any]) -> Iterator[Any]:
+    """What a loop goes over."""
+    for value in values:
+        _step()
+        yield value
 
 
 class _Undefined(StrictUndefined):
@@ -39,11 +62,40 @@ class _Undefined(StrictUndefined):
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """A multiplication can make a text of any size from a short one; here it can't."""
+    """Multiplications and formats can make a text of any size from a short one; here they can't."""
 
-    intercepted_binops = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        _step()
+        if isinstance(getattr(function, "__self__", None), str):
+            self._check_widths(args)
+        return super().call(context, function, *args, **kwargs)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        wrapped = super().wrap_str_format(value)
+        if wrapped is None:
+            return None
+        self._check_widths((value.__self__,))
+
+        def bounded(*args: Any, **kwargs: Any) -> str:
+            self._check_widths((*args, *kwargs.values()))
+            return wrapped(*args, **kwargs)
+
+        return bounded
+
+    @staticmethod
+    def _check_widths(given: Iterable[Any]) -> None:
+        for each in given:
+            is_wide = isinstance(each, int) and abs(each) > _MOST_REPEATED
+            if is_wide or (isinstance(each, str) and "{" in each and _WIDE.search(each)):
+                raise SecurityError("the result of a format or a padding would be too large")
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "%":
+            if isinstance(left, str) and _WIDE.search(left):
+                raise SecurityError("the result of `%` would be too large")
+            return super().call_binop(context, operator, left, right)
         sizes = [len(each) if isinstance(each, str | list | tuple) else each for each in (left, right)]
         numbers = [abs(each) for each in sizes if isinstance(each, int | float)]
         too_much = max(numbers, default=0) > _MOST_REPEATED if operator == "**" else _product(numbers) > _MOST_REPEATED
@@ -74,6 +126,7 @@ _ENVIRONMENT = _Environment(
     keep_trailing_newline=True,
 )
 _ENVIRONMENT.globals.pop("lipsum")
+_ENVIRONMENT.filters[_STEPPING] = _stepping
 _KNOWN = frozenset(VARIABLES) | frozenset(_ENVIRONMENT.globals)
 
 
@@ -87,6 +140,7 @@ class JinjaTemplate:
 
     def render(self, values: Mapping[str, object], *, limit: int) -> str:
         parts, size = [], 0
+        counting = _steps.set(count(1))
         try:
             for part in self._compiled.generate(values):
                 parts.append(part)
@@ -99,6 +153,8 @@ class JinjaTemplate:
             raise PromptError(visible(error.message or "a name is undefined"), line=_line(error)) from error
         except Exception as error:  # whatever the template's expressions meet is its author's to mend
             raise PromptError(f"{type(error).__name__}: {visible(str(error))}", line=_line(error)) from error
+        finally:
+            _steps.reset(counting)
         if size > limit:
             raise PromptError(f"it becomes larger than {limit} bytes, the most that a prompt may be")
         return "".join(parts)
@@ -113,11 +169,19 @@ def parse(text: str) -> JinjaTemplate:
         _refuse_unknown(tree, names)
         for node in tree.find_all(_FROM_ELSEWHERE):
             raise PromptError("a prompt can't include, import or extend other templates", line=node.lineno)
-        return JinjaTemplate(_ENVIRONMENT.from_string(tree), names, tuple(_mentions(tree)))
+        mentions = tuple(_mentions(tree))
+        return JinjaTemplate(_ENVIRONMENT.from_string(_with_steps(tree)), names, mentions)
     except TemplateSyntaxError as error:
         raise PromptError(visible(error.message or "a mistake"), line=error.lineno) from error
     except RecursionError as error:
         raise PromptError("it is nested too deep") from error
+
+
+def _with_steps(tree: nodes.Template) -> nodes.Template:
+    """The template, whose loops count their rounds."""
+    for loop in tree.find_all(nodes.For):
+        loop.iter = nodes.Filter(loop.iter, _STEPPING, [], [], None, None, lineno=loop.lineno)
+    return tree
 
 
 def _refuse_unknown(tree: nodes.Template, names: frozenset[str]) -> None:

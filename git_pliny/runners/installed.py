@@ -1,11 +1,12 @@
 """Which of some programs are installed here, and their versions, as they tell them themselves."""
 
+import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -23,21 +24,33 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
 
 
-def installed(presets: Iterable[Preset], environ: Mapping[str, str]) -> list[Installed]:
-    """For each preset, in their order. The programs are asked side by side, each for twenty seconds at most."""
+def installed(
+    presets: Iterable[Preset], environ: Mapping[str, str], root: Path, *, unasked: Container[str]
+) -> list[Installed]:
+    """For each preset, in their order. The programs are asked side by side, each for twenty seconds at most.
+
+    A program with a slash in its name is one below `root`, where agents are started. Nothing of the presets that
+    `unasked` names is run.
+    """
+
+    def look(preset: Preset) -> Installed:
+        path = _path(preset, environ, root)
+        if path is None or preset.name in unasked:
+            return Installed(path=path)
+        return Installed(path=path, version=_version([path, *preset.version], environ))
+
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(partial(_look, environ), presets))
+        return list(pool.map(look, presets))
 
 
-def found(presets: Iterable[Preset], environ: Mapping[str, str]) -> list[Preset]:
+def found(presets: Iterable[Preset], environ: Mapping[str, str], root: Path) -> list[Preset]:
     """Those whose programs are installed; none of them is run."""
-    path = environ.get("PATH", "")
-    return [preset for preset in presets if shutil.which(preset.program, path=path) is not None]
+    return [preset for preset in presets if _path(preset, environ, root) is not None]
 
 
-def _look(environ: Mapping[str, str], preset: Preset) -> Installed:
-    path = shutil.which(preset.program, path=environ.get("PATH", ""))
-    return Installed() if path is None else Installed(path=path, version=_version([path, *preset.version], environ))
+def _path(preset: Preset, environ: Mapping[str, str], root: Path) -> str | None:
+    name = os.fspath(root / preset.program) if os.sep in preset.program else preset.program
+    return shutil.which(name, path=environ.get("PATH", ""))
 
 
 def _version(command: list[str], environ: Mapping[str, str]) -> str | None:

@@ -115,10 +115,11 @@ def test_a_hostile_task_is_nothing_but_text(workspace: Scratch) -> None:
     ("arguments", "message"),
     [
         (["--framework", "rise"], "the agents of framework rise need a task"),
+        (["--framework", "rise", "--use", "ada"], 'execute --framework rise --use ada "WHAT IS TO BE DONE"'),
         (["--framework", "rise", "--use", "zoe", "x"], "there is no preset `zoe`"),
         (["--plan", "own.yaml", "--use", "ada", "x"], "every agent of this plan says itself what runs it"),
     ],
-    ids=["no-task", "unknown", "in-vain"],
+    ids=["no-task", "no-task-for-it", "unknown", "in-vain"],
 )
 def test_what_can_not_be_meant_is_refused_before_anything_runs(
     workspace: Scratch, arguments: list[str], message: str

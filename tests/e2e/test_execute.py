@@ -22,6 +22,10 @@ def test_a_newcomer_is_led_from_nothing_to_a_run(scratch: Scratch) -> None:
     assert refused == (
         "error: there is no plan here, neither pliny.yaml nor plan/plan_manifest.json\nhint: git pliny init\n"
     )
+    said = scratch.pliny("execute", "Mend it", exits=1).stderr
+    assert said.endswith("hint: git pliny execute --framework rise 'Mend it'\n")
+    said = scratch.pliny("execute", "--use", "claude", exits=1).stderr
+    assert said.endswith("hint: git pliny execute --framework rise 'WHAT IS TO BE DONE' --use claude\n")
     assert "git pliny execute\n" in scratch.pliny("init").stderr
     done = scratch.pliny("execute")
     assert "completed: 3 agents" in done.stderr

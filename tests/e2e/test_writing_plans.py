@@ -187,6 +187,7 @@ def test_an_agent_that_fails_is_told_and_nothing_is_written(workspace: Scratch) 
     planner(workspace, GOOD, before="echo 'no luck today' >&2; exit 7")
     refused = workspace.pliny("plan", "Port it", "--use", "ada", "-o", "pliny.yaml", exits=3)
     assert "error: the agent failed: tool: " in refused.stderr
+    assert "hint: nothing was written; the same command tries again\n" in refused.stderr
     assert not (workspace.root / "pliny.yaml").exists()
 
 
@@ -210,3 +211,10 @@ def test_an_interrupt_ends_the_agent_and_leaves_nothing(workspace: Scratch) -> N
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
     assert workspace.git("status", "--porcelain") == ""
+
+
+def test_the_name_of_a_file_that_is_not_there_is_not_taken_for_the_task(workspace: Scratch) -> None:
+    planner(workspace, fenced(GOOD))
+    refused = workspace.pliny("plan", "docs/spec.md", "--use", "ada", exits=1)
+    assert "error: docs/spec.md does not exist" in refused.stderr
+    assert not (workspace.root.parent / "programs" / "told.1").exists()

@@ -160,8 +160,12 @@ def test_the_message_of_a_failure_is_the_agent_s_own_sentence() -> None:
 
 @pytest.mark.parametrize("form", ["claude", "codex", "gemini", "opencode", "qwen", "mini"])
 def test_an_exit_with_0_and_no_result_is_no_success(tmp_path: Path, form: str) -> None:
-    assert concluded(form, written(tmp_path, "Hello.\n"), 0).failure is not None
-    assert concluded(form, tmp_path / "missing", 0).failure is not None
+    for path in (written(tmp_path, "Hello.\n"), tmp_path / "missing"):
+        failure = concluded(form, path, 0).failure
+        assert failure is not None
+        assert failure.message == f"{form} ended without a result that can be read"
+        assert failure.reason == "exit status 0: no usable result"
+        assert not failure.recoverable
 
 
 @pytest.mark.parametrize("form", ["text", "aider", "llm"])

@@ -179,6 +179,15 @@ def test_a_running_agent_is_ended_at_its_own_budget_of_time_and_the_error_says_s
     assert ending.reason.startswith("the budget of agent a is used up: 2")
 
 
+def test_an_agent_that_was_ended_at_its_budget_of_time_is_not_started_for_what_clocks_differ(scratch: Scratch) -> None:
+    told = Told()
+    plan = plan_of(Agent(name="a", run="sleep 30", budget=Budget(time="1s")))
+    with new_session(scratch) as run:
+        for _ in range(2):
+            assert execute(scratch, run, plan, told=told).reason == "the budget of agent a is used up: 1s of 1s"
+    assert len(told.of_type(EventType.AGENT_START)) == 1
+
+
 def test_a_timeout_that_comes_before_the_budget_of_time_is_called_a_timeout(scratch: Scratch) -> None:
     told = Told()
     agent = Agent(name="a", run="sleep 30", timeout_s=0.1, budget=Budget(time="10s"), max_retries=0)

@@ -44,6 +44,7 @@ def test_json_has_the_problem_of_an_agent_that_cannot_run(
         "phase": None,
         "description": "Look for mistakes",
         "problem": None,
+        "needs_use": False,
         "version": None,
     }
 
@@ -86,3 +87,34 @@ def test_a_wrong_plan_file_is_an_error_with_its_place(
     monkeypatch.chdir(scratch.root)
     assert call() == 1
     assert capsys.readouterr().err.startswith("error: pliny.yaml:2:")
+
+
+def test_an_agent_that_waits_for_a_coding_agent_is_told_from_one_that_can_not_run(
+    workspace: Scratch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = "Use it " + "so " * 99
+    workspace.write(".claude/agents/reviewer.md", f"---\nname: reviewer\ndescription: {about}\n---\nReview it.\n")
+    workspace.write(".claude/agents/notes.md", "Nothing but notes.\n")
+    assert call("--json") == 0
+    found = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    assert (found["reviewer"]["needs_use"], found["reviewer"]["problem"]) == (True, None)
+    assert (found["notes"]["needs_use"], "has no front matter" in found["notes"]["problem"]) == (False, True)
+    assert call() == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("reviewer"))
+    assert row.endswith("… (by --use)")
+
+
+def test_a_preset_of_the_plan_is_looked_for_below_the_root_and_listing_does_not_run_it(
+    workspace: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.write(
+        "pliny.yaml", "presets: {mine: {program: tools/mine, version: [now]}, lost: {program: tools/lost}}\n"
+    )
+    workspace.write("tools/mine", "#!/bin/sh\ntouch ran\necho 1.2.3\n", executable=True)
+    workspace.write("sub/file", "")
+    monkeypatch.chdir(workspace.root / "sub")
+    assert call("--json") == 0
+    found = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    assert (found["mine"]["problem"], found["mine"]["version"]) == (None, None)
+    assert found["lost"]["problem"] == "tools/lost is not installed"
+    assert not list(workspace.root.rglob("ran"))

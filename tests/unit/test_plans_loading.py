@@ -296,13 +296,61 @@ def test_an_agent_whose_file_says_another_phase_is_refused(tmp_path: Path) -> No
 
 
 def test_a_coding_agent_that_a_phase_names_is_refused_with_the_way_to_run_it(tmp_path: Path) -> None:
-    error = refusal(tmp_path, "phases: [{name: p, agents: rev}]", {".claude/agents/rev.md": "---\nname: rev\n---\n"})
+    error = refusal(tmp_path, "phases: [{name: p, agents: rev}]", {".claude/agents/rev.md": "---\nname: rev\n---\nX"})
     assert error.message.startswith(
         "pliny.yaml:1:28: agent `rev` can't be run: `.claude/agents/rev.md` does not say which coding agent runs it"
     )
     assert error.hint == (
         "say it in pliny.yaml: agents: {rev: {use: claude}}; or for all: git pliny execute --use claude"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Review it.\n", "`.claude/agents/rev.md` has no front matter"),
+        ("---\nname: rev\n---\n \n", "`.claude/agents/rev.md` has no prompt"),
+        ("---\nname: rev\n", ".claude/agents/rev.md:1:1: the front matter that begins here has no end, a line `---`"),
+    ],
+)
+def test_a_file_that_is_no_agent_for_a_coding_agent_is_refused_with_what_it_lacks(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    put(tmp_path, {".claude/agents/rev.md": text})
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, "phases: [{name: p, agents: rev}]", use="claude")
+    assert caught.value.message == f"pliny.yaml:1:28: agent `rev` can't be run: {why}"
+
+
+FRONT = "---\nname: rev\ndescription: Reviews\n{}---\nReview it.\n"
+
+
+@pytest.mark.parametrize(
+    ("front", "said"),
+    [
+        ("model: opus\ntools: Read, Grep, Bash(git:*, ls), Read\n", ["--model", "opus", "--tools=Read,Grep,Bash"]),
+        ("tools: [Read, Edit]\n", ["--tools=Read,Edit"]),
+        ("description: no: yaml\ntools: Read\nmodel: haiku\n", ["--model", "haiku", "--tools=Read"]),
+        ('tools: "*"\nmodel: inherit\n', []),
+        ("tools:\nmodel:\n", []),
+    ],
+)
+@pytest.mark.parametrize("own", ["phases: [{name: p, agents: rev}]", "agents: {rev: {use: claude, phase: p}}"])
+def test_claude_gets_the_model_and_the_tools_that_the_file_of_its_agent_names(
+    tmp_path: Path, front: str, said: list[str], own: str
+) -> None:
+    put(tmp_path, {".claude/agents/rev.md": FRONT.format(front)})
+    use = "claude" if own.startswith("phases") else None
+    run = loaded(tmp_path, own, use=use).plan.agents["rev"].run
+    assert [word for word in run if word.startswith(("--model", "--tools")) or word in said] == said
+
+
+def test_a_plan_may_say_another_model_and_other_programs_get_nothing_of_it(tmp_path: Path) -> None:
+    put(tmp_path, {".claude/agents/rev.md": FRONT.format("model: opus\ntools: Read\n")})
+    run = loaded(tmp_path, "agents: {rev: {use: claude, model: haiku, phase: p}}").plan.agents["rev"].run
+    assert run[-3:] == ("--model", "haiku", "--tools=Read")
+    others = loaded(tmp_path, "phases: [{name: p, agents: rev}]", use="codex").plan.agents["rev"].run
+    assert not [word for word in others if "opus" in word or "Read" in word]
 
 
 # Where the plan is looked for

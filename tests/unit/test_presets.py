@@ -106,6 +106,10 @@ def test_a_wrong_preset_of_the_user_s_is_refused_with_its_place(tmp_path: Path) 
         ("presets: {m: {}}", "1:14: `presets.m` has no `program`"),
         ("presets: {m: {program: x, output: jsn}}", "1:35: `presets.m.output` must be one of `text`, `claude`, `codex`, `gemini`, `qwen`, `opencode`, `aider`, `mini`, `llm`, not `jsn`"),
         ("presets: {m: {program: x, files: {../y: z}}}", "1:35: a key in `presets.m.files` must be a name of letters, digits, `.`, `_` and `-`, not `../y`"),
+        ("presets: {m: {program: x, args: [-f, '{promt}']}}\nagents: {a: {use: m, prompt: x}}", "1:38: `{promt}` stands for nothing; did you mean `prompt`?"),
+        ("presets: {m: {program: x, env: {A: '{deliverable}'}}}\nagents: {a: {use: m, prompt: x}}", "1:36: `{deliverable}` stands for nothing; did you mean `deliverables`?"),
+        ("presets: {m: {program: x, model: [--model]}}\nagents: {a: {use: m, prompt: x}}", "1:34: `model` has no `{model}`, where what the agent says would stand"),
+        ("presets: {m: {program: x, allow: [--tools]}}\nagents: {a: {use: m, prompt: x}}", "1:34: `allow` has no `{tools}`, where what the agent says would stand"),
     ],
 )  # fmt: skip
 def test_a_wrong_use_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:

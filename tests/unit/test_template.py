@@ -105,6 +105,16 @@ def test_the_agents_that_it_speaks_of_are_known() -> None:
         ("{{ 'x' * 10 ** 9 }}", 1, "too large"),
         ("{{ 10 ** 9 * 'x' }}", 1, "too large"),
         ("{{ 9 ** 9 ** 9 }}", 1, "too large"),
+        ("{{ '%1000000000000d' % 3 }}", 1, "too large"),
+        ("{{ '{:>10000000000}'.format(3) }}", 1, "too large"),
+        ("{{ '{:>{}}'.format(3, 10 ** 10) }}", 1, "too large"),
+        ("{{ 'x'.ljust(10 ** 10) }}", 1, "too large"),
+        ("\n{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}", 2, "1000000 rounds"),
+        (
+            "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(40) }}",
+            1,
+            "1000000 rounds",
+        ),
         ("{{ range(10 ** 9) }}", 1, "Range too big"),
     ],
 )
@@ -210,3 +220,22 @@ def test_an_error_of_the_user_or_the_environment_stays_what_it_is() -> None:
 
     with pytest.raises(GitError, match="a can't be read"):
         rendered("{{ outputs.a }}", outputs=Broken())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ '%5.1f' % 2 }}|{{ '{:>4}'.format(7) }}|{{ 'x'.ljust(3) }}|{{ 7 % 4 }}", "  2.0|   7|x  |3"),
+        ("{% for k, v in {'a': 1}.items() %}{{ loop.index }}/{{ loop.length }}{{ k }}{{ v }}{% endfor %}", "1/1a1"),
+        ("{% for i in [] %}x{% else %}none{% endfor %}", "none"),
+        ("{% for i in range(5) if i is even %}{{ i }}{{ '' if loop.last else ',' }}{% endfor %}", "0,2,4"),
+        ("{% for i in [1, [2]] recursive %}{{ loop(i) if i is iterable else i }}{% endfor %}", "12"),
+    ],
+)
+def test_usual_loops_and_formats_work(text: str, expected: str) -> None:
+    assert rendered(text) == expected
+
+
+def test_each_rendering_has_its_own_rounds() -> None:
+    text = "{% for i in range(999) %}{% for j in range(600) %}{% endfor %}{% endfor %}done"
+    assert [rendered(text), rendered(text)] == ["done", "done"]
