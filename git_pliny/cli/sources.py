@@ -25,7 +25,7 @@ from git_pliny.store.clone import Origin, origin, plan_digest
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says of the plan; `command` is what the user typed."""
+    """What the command line says of the plan; `command` and `without_plan` as of `load_plan`."""
 
     plan_file: Path | None
     framework: str | None
@@ -34,7 +34,6 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     overrides: Mapping[str, Any]
     command: str
     without_plan: str
-    """What may be typed where there is no plan."""
 
 
 class Sourced(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ from git_pliny.masking import Masker
 
 _LARGEST = 8 * 1024 * 1024
 """Bytes; a larger file is known by its name only."""
+_TOGETHER, _SMALL = 200, 1 << 16
+"""How many files are read at once, and up to how many bytes of each."""
 _NAMES = re.compile(
     r"\.env(\.(?!(example|sample|template|dist)$)[^/]+)?|id_(rsa|dsa|ecdsa|ed25519)(_sk)?|\.netrc|\.git-credentials"
     r"|\.pgpass|.+\.(pem|p12|pfx|key|jks|keystore|ppk)",
@@ -47,13 +49,13 @@ def look_through(
         return
     command = ("rev-list", "--objects", "--filter=object:type=blob", "--stdin", *_NOT_THEIRS, *known)
     listing = repository.git(*command, stdin="".join(f"{oid}\n" for oid in starts).encode())
-    seen: set[str] = set()
+    lines = (line.partition(" ") for line in listing.decode("utf-8", "surrogateescape").splitlines())
+    paths = list({oid: path for oid, _, path in lines}.items())
     with ObjectReader(repository) as reader:
-        for line in listing.decode("utf-8", "surrogateescape").splitlines():
-            oid, _, path = line.partition(" ")
-            if oid in seen:
-                continue
-            seen.add(oid)
+        for number, (oid, path) in enumerate(paths):
+            if number % _TOGETHER == 0:
+                reader.cool()
+                reader.warm((each for each, _ in paths[number : number + _TOGETHER]), limit=_SMALL)
             data = reader.blob(oid, limit=_LARGEST)
             kinds = tuple(sorted(masker.kinds(data))) if data else ()
             if kinds or (path and _NAMES.fullmatch(path.rpartition("/")[2])):
