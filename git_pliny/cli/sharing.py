@@ -51,6 +51,12 @@ class _Report(msgspec.Struct, kw_only=True, omit_defaults=True):
     refused: dict[str, str] = {}
 
 
+class _DryReport(msgspec.Struct, kw_only=True, omit_defaults=True):
+    remote: str
+    fetched: list[str] | None = None
+    sent: list[str] | None = None
+
+
 def push_command(
     here: Invocation,
     *,
@@ -70,15 +76,15 @@ def push_command(
     bench = open_workbench_anyway(here)
     asked = _asked(bench, places or ())
     exchange = _exchange(here, bench, asked)
-    _flush(bench, asked)
     if dry_run:
-        _tell_unsent(asked, exchange, as_json=as_json)
+        _tell_dry(asked, as_json=as_json, sent=exchange.unsent())
         return 0
+    _flush(bench, asked)
     check_secrets(here, bench, exchange, allowed=allow_secrets, again="git pliny push")
     return _finish(asked, exchange.push(), as_json=as_json, fetched=False)
 
 
-def fetch_command(here: Invocation, *, places: Places = None, as_json: Json = False) -> int:
+def fetch_command(here: Invocation, *, places: Places = None, dry_run: DryRun = False, as_json: Json = False) -> int:
     """Bring in the sessions of a remote.
 
     A session that is here already is merged with what the remote knows of it. No plan is run, and no file of yours
@@ -86,12 +92,21 @@ def fetch_command(here: Invocation, *, places: Places = None, as_json: Json = Fa
     """
     bench = open_workbench_anyway(here)
     asked = _asked(bench, places or (), anywhere=True)
-    joined = _exchange(here, bench, asked).fetch()
+    exchange = _exchange(here, bench, asked)
+    if dry_run:
+        _tell_dry(asked, as_json=as_json, fetched=exchange.unfetched())
+        return 0
+    joined = exchange.fetch()
     return _finish(asked, Exchanged(joined), as_json=as_json, fetched=True)
 
 
 def sync_command(
-    here: Invocation, *, places: Places = None, allow_secrets: AllowSecrets = False, as_json: Json = False
+    here: Invocation,
+    *,
+    places: Places = None,
+    allow_secrets: AllowSecrets = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> int:
     """Fetch from a remote, merge, and push.
 
@@ -100,6 +115,9 @@ def sync_command(
     bench = open_workbench_anyway(here)
     asked = _asked(bench, places or (), anywhere=True)
     exchange = _exchange(here, bench, asked)
+    if dry_run:
+        _tell_dry(asked, as_json=as_json, fetched=exchange.unfetched(), sent=exchange.unsent())
+        return 0
     _flush(bench, asked)
     check_secrets(here, bench, exchange, allowed=allow_secrets, again="git pliny sync")
     return _finish(asked, exchange.sync(), as_json=as_json, fetched=True)
@@ -161,14 +179,18 @@ def _flush(bench: Workbench, asked: _Asked) -> None:
         messages.note(f"session {render.short(session)} is being worked on: what it has not flushed yet comes later")
 
 
-def _tell_unsent(asked: _Asked, exchange: Exchange, *, as_json: bool) -> None:
-    found = exchange.unsent()
+def _tell_dry(asked: _Asked, *, as_json: bool, fetched: list[str] | None = None, sent: list[str] | None = None) -> None:
+    """What would come in, and go out; None: nothing of that was asked for."""
     if as_json:
-        output.data_json(_Report(remote=asked.remote, sent=found))
+        output.data_json(_DryReport(remote=asked.remote, fetched=fetched, sent=sent))
         return
-    for session in found:
+    for session in fetched or ():
+        messages.note(f"would fetch session {render.short(session)}")
+    for session in sent or ():
         messages.note(f"would send session {render.short(session)}")
-    if not found:
+    if fetched is not None and not fetched:
+        messages.note(f"nothing new at {asked.remote}")
+    if sent is not None and not sent:
         messages.note(f"nothing to send to {asked.remote}, as far as is known here")
 
 

@@ -118,6 +118,16 @@ def fetch(repository: Repository, remote: Remote, refspecs: Sequence[str], *, to
         raise _failed(command, done)
 
 
+def list_remote(repository: Repository, remote: Remote, patterns: Sequence[str], *, told: Told) -> dict[str, str]:
+    """The refs of the remote that match, as they are there now: what each points to."""
+    command = ["ls-remote", "--refs", "--", remote.name, *patterns]
+    done = _run(repository, remote, command, told)
+    if done.returncode:
+        raise _failed(command, done)
+    pairs = (line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
+    return {ref: oid for oid, ref in pairs}
+
+
 def push(
     repository: Repository, remote: Remote, refspecs: Sequence[str], *, told: Told, progress: bool
 ) -> list[Pushed]:

@@ -6,14 +6,16 @@ from typing import NamedTuple
 
 from git_pliny.errors import BusyError
 from git_pliny.git.repository import Repository
-from git_pliny.git.transport import remember
+from git_pliny.git.transport import list_remote, remember
 from git_pliny.sharing import sending
 from git_pliny.sharing.joining import Joined, Joining
-from git_pliny.sharing.layout import refs_here, refs_there, remote_of
+from git_pliny.sharing.layout import Refs, patterns, refs_here, refs_there, remote_of, session_of
 from git_pliny.sharing.sending import Line, Sending, Sent, unsent_of
 from git_pliny.store import sessions
 from git_pliny.store.artifacts import Bounds
 from git_pliny.store.opening import resume
+from git_pliny.store.sessions import is_id
+from git_pliny.store.tombstones import TOMBSTONES
 
 _TRIES = 12
 
@@ -66,6 +68,17 @@ class Exchange:
         """The sessions here that the remote has not, or not as they are here, as far as is known."""
         here, there = refs_here(self._repository), refs_there(self._repository, self._folder)
         return unsent_of(here, there, self._ids)
+
+    def unfetched(self) -> list[str]:
+        """The sessions that the remote has other than they are here, or were last fetched; asks it, and takes nothing."""
+        found: dict[str, dict[str, str]] = {}
+        for ref, oid in list_remote(self._repository, self._remote, patterns(), told=self._line.told).items():
+            found.setdefault(session_of(ref), {})[ref] = oid
+        here, there = refs_here(self._repository), refs_there(self._repository, self._folder)
+        names = [name for name in found if is_id(name) and self._is_chosen(name)]
+        names = [name for name in names if name in here or found[name].keys() - {TOMBSTONES + name}]
+        known = {name: [each.get(name, Refs()).by_name(name) for each in (here, there)] for name in names}
+        return [name for name in names if name not in here or found[name] not in known[name]]
 
     def carried(self) -> tuple[list[str], list[str]]:
         """The checkpoints that a push would send, and what the remote has, in git rev-list's words."""

@@ -96,6 +96,11 @@ def sending(sessions: Sequence[str]) -> list[str]:
     return [f"{ref}:{ref}" for ref in (*single, *(f"{CHECKPOINTS}{name}/*" for name in sessions))]
 
 
+def patterns() -> list[str]:
+    """What `git ls-remote` is asked for."""
+    return [f"{space}*" for space in _FOLDERS]
+
+
 def refspecs(folder: str, prefixes: Iterable[str] = ("",)) -> list[str]:
     """What brings the sessions whose ids begin so into the remote's namespace here."""
     return [f"+{space}{prefix}*:{folder}{_FOLDERS[space]}{prefix}*" for prefix in prefixes for space in _FOLDERS]

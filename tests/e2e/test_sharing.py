@@ -182,6 +182,28 @@ def test_a_dry_run_sends_nothing(clones: Cloning) -> None:
     assert json.loads(ada.pliny("push", "-n", "--json").stdout)["sent"] == [session]
 
 
+def test_a_dry_run_says_what_would_come_in_and_takes_nothing(clones: Cloning) -> None:
+    ada, bob = clones("ada"), clones("bob")
+    theirs = ada.pliny("session", "start", "one").stdout.strip()
+    mine = bob.pliny("session", "start", "two").stdout.strip()
+    ada.pliny("push")
+    assert f"would fetch session {theirs[:8]}" in bob.pliny("fetch", "-n").stderr
+    assert json.loads(bob.pliny("sync", "-n", "--json").stdout) == {
+        "remote": "origin",
+        "fetched": [theirs],
+        "sent": [mine],
+    }
+    assert only_session(bob) == mine
+    assert not bob.git("for-each-ref", "refs/pliny-remotes")
+    bob.pliny("sync")
+    done = bob.pliny("sync", "-n").stderr
+    assert "nothing new at origin" in done
+    assert "nothing to send to origin" in done
+    ada.pliny("checkpoint", "create", "more")
+    ada.pliny("push")
+    assert json.loads(bob.pliny("fetch", "-n", "--json").stdout)["fetched"] == [theirs]
+
+
 def test_what_a_push_did_is_told_as_json(clones: Cloning) -> None:
     ada = clones("ada")
     session = ada.pliny("session", "start", "one").stdout.strip()
