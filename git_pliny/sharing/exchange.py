@@ -70,7 +70,7 @@ class Exchange:
         return unsent_of(here, there, self._ids)
 
     def unfetched(self) -> list[str]:
-        """The sessions that the remote has other than they are here, or were last fetched; asks it, and takes nothing."""
+        """The sessions that the remote has other than they are here, or were last fetched; takes nothing."""
         found: dict[str, dict[str, str]] = {}
         for ref, oid in list_remote(self._repository, self._remote, patterns(), told=self._line.told).items():
             found.setdefault(session_of(ref), {})[ref] = oid
