@@ -141,6 +141,8 @@ def end_data(
     said["summary"] = _summary(outcome.result, masking)
     if outcome.signal is not None:
         said["signal"] = outcome.signal
+    if outcome.denied:
+        said["denied"] = [masking.mask_text(name) for name in outcome.denied]
     return record | {key: value for key, value in said.items() if value is not None} | _priced(outcome)
 
 

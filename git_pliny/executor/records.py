@@ -12,6 +12,7 @@ from git_pliny.model.endpoint import ModelCall
 from git_pliny.model.events import EventType
 from git_pliny.model.failure import Failure
 from git_pliny.model.payloads import Spent
+from git_pliny.model.visible import visible
 from git_pliny.runners.base import Outcome
 
 _WORDS = 200
@@ -26,6 +27,7 @@ class Records:
     def end_data(self, job: Job, conclusion: Conclusion) -> dict[str, Any]:
         """The `data` of the attempt's `agent_end`."""
         attempt, state = job.attempt, self._desk.run.state.agents[job.attempt.agent.name]
+        self._warn_of_denials(job, conclusion.outcome)
         return end_data(
             conclusion,
             self._desk.order.masking,
@@ -35,6 +37,13 @@ class Records:
             ended_at=self._desk.run.now(),
             before=Spent(tokens=state.tokens, cost_usd=state.cost_usd),
         )
+
+    def _warn_of_denials(self, job: Job, outcome: Outcome) -> None:
+        """A coding agent that may not do what it was asked for says so in its answer at best, and succeeds."""
+        if outcome.denied:
+            name, tools = job.attempt.agent.name, ", ".join(map(visible, outcome.denied))
+            words = f"{visible(name)} was not allowed to use {tools}; where it may: `allow: [{tools}]`"
+            self._desk.warn_once(self._desk.order.masking.mask_text(words), about=f"denied {name} {tools}")
 
     def reply(self, job: Job, outcome: Outcome) -> None:
         """What came back, where the attempt was a request to a model."""

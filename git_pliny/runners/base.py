@@ -153,6 +153,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What its output says went wrong, whatever its exit status: there are programs that exit with 0 all the same."""
     exception: str | None = None
     """The name of the kind of error that ended it, where there was one in this process."""
+    denied: tuple[str, ...] = ()
+    """Tools that a coding agent wanted to use and was not allowed to."""
     http_status: int | None = None
     """What the server of a model answered, where that is why it failed."""
     retry_after_s: float | None = None

@@ -146,6 +146,7 @@ def told(outcome: Outcome, reading: Reading | None, name: str, model: str | None
         error=reading.error,
         http_status=reading.http_status,
         retry_after_s=reading.retry_after_s,
+        denied=reading.denied,
         tail=outcome.tail if reading.error is None else reading.error,
     )
 

@@ -167,3 +167,12 @@ def test_a_session_that_is_killed_while_it_waits_waits_for_the_rest_when_it_goes
     [hold] = of_type(told, "hold")
     assert 0 < hold["data"]["delay_s"] < 4
     assert of_type(told, "agent_start", "a")[0]["ts"] > hold["data"]["until"]
+
+
+def test_a_tool_that_was_denied_is_warned_of_with_what_allows_it(workspace: Scratch) -> None:
+    program(workspace, "claude", replay("claude-denied"))
+    workspace.plan("agents: {fix: {use: claude, prompt: Fix the test.}}\n")
+    done = workspace.pliny("execute")
+    assert "warning: fix was not allowed to use Bash; where it may: `allow: [Bash]`" in done.stderr
+    told = entries(workspace.pliny("audit", "view", "--json"))
+    assert of_type(told, "agent_end", "fix")[0]["data"]["denied"] == ["Bash"]

@@ -260,3 +260,14 @@ def test_the_cost_that_claude_tells_for_models_of_others_is_none(tmp_path: Path)
     assert result is not None
     assert result.cost_usd is None
     assert result.tokens == Tokens(input=3600, output=102)
+
+
+def test_what_an_agent_was_not_allowed_to_do_is_told_though_it_calls_its_work_done() -> None:
+    found = concluded("claude", DATA / "claude-denied.txt", 0)
+    assert found.failure is None
+    assert found.outcome.denied == ("Bash",)
+
+
+@pytest.mark.parametrize("denials", [None, "Bash", {"tool_name": "Bash"}, [None, {"tool_name": 3}, {}], [[]]])
+def test_denials_of_another_shape_say_nothing(denials: object) -> None:
+    assert reading.denied(denials) == ()

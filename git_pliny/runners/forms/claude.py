@@ -1,11 +1,11 @@
 """`claude -p --output-format json`: one object at the end, which also tells of failures."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from git_pliny.model.session import Tokens
-from git_pliny.runners.forms.reading import Output, Reading, cost, decoded, shortened
+from git_pliny.runners.forms.reading import Output, Reading, cost, decoded, denied, shortened
 
 _OWN = "claude"
 """Stands in the name of every model whose price it knows; any other's costs as much as one of its own, it says."""
@@ -26,6 +26,7 @@ class _Result(msgspec.Struct):
     result: str | None = None
     errors: tuple[str, ...] = ()
     total_cost_usd: float | None = None
+    permission_denials: Any = None
     model_usage: dict[str, _Used] = msgspec.field(name="modelUsage", default_factory=dict)
 
 
@@ -56,4 +57,5 @@ def _reading(found: _Result) -> Reading:
         cost_usd=cost(found.total_cost_usd, known) if has_prices else None,
         error=said if found.is_error else None,
         http_status=found.api_error_status if found.is_error else None,
+        denied=denied(found.permission_denials),
     )

@@ -1,12 +1,12 @@
 """`qwen -o json`: an array of events, the last of which is the result. It calls an error of the model a success."""
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from git_pliny.model.session import Tokens
-from git_pliny.runners.forms.reading import Output, Reading, decoded, shortened
+from git_pliny.runners.forms.reading import Output, Reading, decoded, denied, shortened
 from git_pliny.runners.usage import Usage, Used
 
 _BEGIN = b'{"type":"result",'
@@ -45,6 +45,7 @@ class _Result(msgspec.Struct):
     usage: _Usage | None = None
     stats: _Stats | None = None
     error: _Error | None = None
+    permission_denials: Any = None
 
 
 _decoder = msgspec.json.Decoder(_Result)
@@ -70,7 +71,7 @@ def _reading(found: _Result) -> Reading:
     text = shortened(found.result)
     if text is None and known is None:
         return Reading(error="the model returned an empty response")
-    return Reading(text=text, tokens=known, used=_used(found))
+    return Reading(text=text, tokens=known, used=_used(found), denied=denied(found.permission_denials))
 
 
 def _used(found: _Result) -> tuple[Used, ...]:

@@ -19,6 +19,7 @@ TAIL, WHOLE, LINE = 4 << 20, 64 << 20, 1 << 20
 """Bytes: of the end, of what is read line by line, of a line that is looked at."""
 
 _TEXT = 100_000
+_NAME, _MOST = 100, 20
 
 T = TypeVar("T")
 
@@ -34,6 +35,15 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     http_status: int | None = None
     retry_after_s: float | None = None
+    denied: tuple[str, ...] = ()
+    """The tools that it wanted to use and was not allowed to: it may call its work done all the same."""
+
+
+def denied(denials: object) -> tuple[str, ...]:
+    """The names of the tools, each once, in a list like `[{"tool_name": "Bash"}]`; what is none says nothing."""
+    entries = denials if isinstance(denials, list) else []
+    names = [each.get("tool_name") for each in entries if isinstance(each, dict)]
+    return tuple(dict.fromkeys(name[:_NAME] for name in names if isinstance(name, str) and name))[:_MOST]
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
