@@ -5,13 +5,14 @@ whoever executes it meanwhile goes on, and finds the entries at its next flush.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
 
 from git_pliny.errors import BusyError, CorruptError, GitError
 from git_pliny.git.objects import ObjectReader
+from git_pliny.git.packed import NewRef, create_packed
 from git_pliny.git.refs import RefMovedError, RefUpdate, update_refs
 from git_pliny.git.removal import remove_refs
 from git_pliny.git.repository import Repository
@@ -22,6 +23,8 @@ from git_pliny.store import journal, locks, tombstones
 from git_pliny.store.deletion import delete
 
 _BATCH = 250
+_MANY = 500
+"""From how many new refs on they are written together."""
 _TRIES = 10
 _MESSAGE = "pliny fetch"
 
@@ -77,7 +80,7 @@ class Joining:
     def _take_in(self, reader: ObjectReader, there: dict[str, Refs], names: Sequence[str]) -> Iterator[Joined]:
         """Sessions of which nothing is here."""
         writer = ObjectWriter(self._repository)
-        merger, updates, taken = Merger(reader, writer), list[RefUpdate](), list[str]()
+        merger, new, taken = Merger(reader, writer), dict[str, NewRef](), list[str]()
         merger.read_ahead([there[name] for name in names])
         for name in names:
             try:
@@ -85,17 +88,22 @@ class Joining:
             except (CorruptError, GitError) as error:
                 yield Joined(session=name, change=Change.REFUSED, reason=error.message)
                 continue
-            made = merged.refs.by_name(name)
-            updates += [RefUpdate(ref, oid, None) for ref, oid in made.items()]
+            peeled = {tag.oid: tag.commit for tag in merged.refs.checkpoints.values()}
+            new |= {ref: NewRef(oid, peeled.get(oid)) for ref, oid in merged.refs.by_name(name).items()}
             if merged.refs.is_there:
                 taken.append(name)
         writer.write()
         try:
-            update_refs(self._repository, updates, message=_MESSAGE, durable=False)  # what is lost is fetched again
+            self._create(new)
         except RefMovedError:  # another fetch was here first
             yield from (joined for name in names if (joined := self._join_one(reader, name, there[name])))
             return
         yield from (Joined(session=name, change=Change.NEW) for name in taken)
+
+    def _create(self, new: Mapping[str, NewRef]) -> None:
+        if len(new) < _MANY or not create_packed(self._repository, new):
+            updates = [RefUpdate(name, ref.oid, None) for name, ref in new.items()]
+            update_refs(self._repository, updates, message=_MESSAGE, durable=False)  # what is lost is fetched again
 
     def _join_one(self, reader: ObjectReader, session: str, theirs: Refs) -> Joined | None:
         for _ in range(_TRIES):
