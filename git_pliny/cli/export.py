@@ -68,7 +68,7 @@ def export_command(
     subject: Subjects = None,
     as_json: Json = False,
 ) -> None:
-    """Write the audit trail of a session, or what it adds up to, for other programs.
+    """Write the audit trail, or what it adds up to, for other programs.
 
     Records of attempts, agents, phases and the session have time, tokens and cost; what is unknown is null, and empty
     in CSV. In JSON Lines, entries are the bytes that are stored. In CSV the data of an entry is JSON, and a text that a

@@ -85,7 +85,9 @@ def show_command(
         ("phase", "agents", "what for"),
         [(phase.name, f".pliny/agents/{phase.name}*", phase.description) for phase in found.phases],
     )
-    output.data(f"\nElse a coding agent runs them; its prompts: git pliny frameworks show {found.name} --prompt PHASE")
+    output.data(
+        f"\nElse a coding agent runs them. Its prompts:\n    git pliny frameworks show {found.name} --prompt PHASE"
+    )
     if repetition := _repetition(found):
         output.data(f"\n{repetition}")
 
