@@ -199,7 +199,8 @@ class Run:
 
     def pin(self, commit: str) -> None:
         """Keep a merge from `git gc --prune=now` until a checkpoint has it: by a ref that is not shared."""
-        self.repository.git("update-ref", "--no-deref", PINS + self.session, commit)
+        name = PINS + self.session
+        update_refs(self.repository, [RefUpdate(name, commit, self.reader.resolve(name))], durable=False)
 
     def _unpinned(self, occasion: checkpoints.Occasion) -> list[RefUpdate]:
         """What a checkpoint of the workspace keeps from now on."""
@@ -230,7 +231,10 @@ class Run:
         )
         writer.write()
         made = RefUpdate(f"{CHECKPOINTS}{self.session}/{encode(name)}", tag, None)
-        update_refs(self.repository, [made, *self._unpinned(occasion)])
+        if unpinned := self._unpinned(occasion):
+            remove_refs(self.repository, [made, *unpinned], message="pliny")
+        else:
+            update_refs(self.repository, [made])
         lines = self.append(
             Event(
                 type=EventType.CHECKPOINT,
