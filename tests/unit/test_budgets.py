@@ -1,32 +1,27 @@
 """Budgets in executions on real repositories with real processes: what starts, and what does not."""
 
 import json
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from executions import coordinated
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scratch import Scratch
 from stores import BOUNDS, new_session
 
-from git_pliny.executor.coordinator import Coordinator, End, Ending
-from git_pliny.executor.desk import Desk
-from git_pliny.executor.options import Options, Order
+from git_pliny.executor.coordinator import End, Ending
 from git_pliny.executor.workers import Interrupt, Workers
-from git_pliny.masking import Masker
-from git_pliny.model.codec import encode_masked
 from git_pliny.model.events import Entry, EventType, Line
 from git_pliny.model.fold import Fold, apply
 from git_pliny.model.plan import Agent, Phase, Plan
 from git_pliny.model.session import AgentStatus, BudgetRecord, SessionStatus, Tokens
-from git_pliny.model.settings import Budget, CheckpointWhen, ExecutionSettings, MaskingSettings, RetryStrategy, Settings
+from git_pliny.model.settings import Budget, CheckpointWhen, ExecutionSettings, RetryStrategy, Settings
 from git_pliny.store.opening import Desired, create, resume
 from git_pliny.store.run import Run
 
-MASKER = Masker({}, MaskingSettings())
 AT_ONCE = RetryStrategy(initial_delay=1, max_retries=2)
 
 
@@ -71,21 +66,8 @@ def execute(
     execution = ExecutionSettings(
         budget=budget or Budget(), jobs=jobs, checkpoint=CheckpointWhen.MANUAL, grace="5s", timeout="30s"
     )
-    order = Order(
-        plan=plan,
-        plan_file=None,
-        settings=Settings(execution=execution),
-        options=Options(),
-        root=scratch.root,
-        environ=scratch.environ,
-        masking=MASKER,
-        monotonic=time.monotonic,
-        rng=random.Random(0),
-    )
-    desk = Desk(order=order, run=run, reporter=told or Told(), workers=workers or Workers(jobs))
-    ending = Coordinator(desk, encode_masked(plan, MASKER.mask_value)).execute()
-    desk.workers.close()
-    return ending
+    settings = Settings(execution=execution)
+    return coordinated(scratch, run, plan, settings, reporter=told or Told(), workers=workers or Workers(jobs))
 
 
 def test_nothing_starts_once_the_budget_of_the_session_is_used_up(scratch: Scratch) -> None:

@@ -1,11 +1,11 @@
 """The coordinator on real repositories with real processes: what it does where a kill or an interrupt came between."""
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from executions import coordinated
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -13,24 +13,19 @@ from scratch import Scratch
 from stores import new_session, resumed
 
 from git_pliny.executor import jobs
-from git_pliny.executor.coordinator import Coordinator, End, Ending
-from git_pliny.executor.desk import Desk
+from git_pliny.executor.coordinator import End, Ending
 from git_pliny.executor.job import Finished
-from git_pliny.executor.options import Options, Order
+from git_pliny.executor.options import Options
 from git_pliny.executor.workers import Interrupt, Workers
-from git_pliny.masking import Masker
 from git_pliny.model import graph
-from git_pliny.model.codec import encode_masked
 from git_pliny.model.events import Entry, EventType, Line
 from git_pliny.model.fold import Fold
 from git_pliny.model.plan import Agent, Phase, Plan
 from git_pliny.model.session import AgentStatus, SessionStatus
-from git_pliny.model.settings import CheckpointWhen, ExecutionSettings, MaskingSettings, Settings
+from git_pliny.model.settings import CheckpointWhen, ExecutionSettings, Settings
 from git_pliny.runners.base import Attempt, Running
 from git_pliny.runners.command import CommandRunner
 from git_pliny.store.run import Run
-
-MASKER = Masker({}, MaskingSettings())
 
 
 class KilledError(BaseException):
@@ -85,21 +80,9 @@ def execute(
     options: Options | None = None,
 ) -> Ending:
     """One execution, as the command line would have it."""
-    order = Order(
-        plan=plan,
-        plan_file=None,
-        settings=Settings(execution=ExecutionSettings(checkpoint=when, grace="5s", timeout="30s")),
-        options=options or Options(),
-        root=scratch.root,
-        environ=scratch.environ,
-        masking=MASKER,
-        monotonic=time.monotonic,
-        rng=random.Random(0),
-    )
-    desk = Desk(order=order, run=run, reporter=told or Told(), workers=workers or Workers(4))
-    ending = Coordinator(desk, encode_masked(plan, MASKER.mask_value)).execute()
-    desk.workers.close()
-    return ending
+    settings = Settings(execution=ExecutionSettings(checkpoint=when, grace="5s", timeout="30s"))
+    reporter, workers = told or Told(), workers or Workers(4)
+    return coordinated(scratch, run, plan, settings, reporter=reporter, workers=workers, options=options)
 
 
 def cut_off(scratch: Scratch, plan: Plan, at: Callable[[Entry], bool], when: CheckpointWhen) -> str:

@@ -1,18 +1,18 @@
 """An agent that only waits for a server that is not there is ended, with real processes."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attempt_maker import attempt_of
 
 from git_pliny.executor.attempt import conclude
 from git_pliny.model.plan import Agent
 from git_pliny.model.preset import OutputForm, Use
 from git_pliny.model.settings import Category
 from git_pliny.runners import patience
-from git_pliny.runners.base import Attempt, Running
+from git_pliny.runners.base import Running
 from git_pliny.runners.forms import codex, gemini, opencode
 from git_pliny.runners.registry import runner_for
 
@@ -28,19 +28,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 def started(root: Path, script: str, **of: Any) -> tuple[Agent, Running]:
     use = Use(preset="codex", output=OutputForm.CODEX)
     agent = Agent(name="a", run=("/bin/sh", "-c", script), use=use)
-    attempt = Attempt(
-        session="s",
-        run="0badcafe",
-        phase="p",
-        number=1,
-        agent=agent,
-        root=root,
-        environ=dict(os.environ),
-        folder=root / "output" / "a@1",
-        grace_s=0.2,
-        prompt="x",
-        **of,
-    )
+    attempt = attempt_of(agent, root, prompt="x", **of)
     return agent, runner_for(agent).start(attempt)
 
 

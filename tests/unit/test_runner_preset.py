@@ -1,18 +1,18 @@
 """One attempt of a coding agent, with real processes: how it is called, and what is told of it."""
 
 import json
-import os
 import select
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attempt_maker import attempt_of
 
 from git_pliny.model.plan import Agent
 from git_pliny.model.preset import OutputForm, Use
 from git_pliny.model.session import Tokens
-from git_pliny.runners.base import Attempt, Outcome, Watchable
+from git_pliny.runners.base import Outcome, Watchable
 from git_pliny.runners.registry import runner_for
 
 Run = Callable[..., Outcome]
@@ -32,18 +32,7 @@ def run(tmp_path: Path) -> Run:
         call = ("/bin/sh", "-c", script, "sh", *args)
         agent = Agent(name="a", run=call, use=use or Use(preset="mine"), env=env or {}, answer=answer)
         given: dict[str, Any] = {"prompt": "Do it.", **of}
-        attempt = Attempt(
-            session="s",
-            run="0badcafe",
-            phase="p",
-            number=1,
-            agent=agent,
-            root=tmp_path,
-            environ=dict(os.environ),
-            folder=tmp_path / "output" / "a@1",
-            grace_s=0.2,
-            **given,
-        )
+        attempt = attempt_of(agent, tmp_path, **given)
         return runner_for(agent).start(attempt).wait()
 
     return run_agent
@@ -119,17 +108,7 @@ def test_an_error_that_the_agent_tells_stands_for_the_end_of_its_output(run: Run
 
 def test_a_program_that_is_not_there_comes_with_the_command_that_installs_it(run: Run, tmp_path: Path) -> None:
     agent = Agent(name="a", run=("no-such-agent",), use=Use(preset="mine", install="npm install -g mine"))
-    attempt = Attempt(
-        session="s",
-        run="0badcafe",
-        phase="p",
-        number=1,
-        agent=agent,
-        root=tmp_path,
-        environ=dict(os.environ),
-        folder=tmp_path / "output" / "a@1",
-        prompt="x",
-    )
+    attempt = attempt_of(agent, tmp_path, prompt="x")
     told = runner_for(agent).start(attempt).wait().launch_error
     assert told is not None
     assert told.endswith("; to install it: npm install -g mine")
@@ -142,17 +121,7 @@ def test_a_folder_that_cannot_be_written_is_told_by_the_outcome(run: Run, tmp_pa
 
 def test_a_cancelled_agent_is_not_read(tmp_path: Path) -> None:
     agent = Agent(name="a", run=("sleep", "60"), use=Use(preset="claude", output=OutputForm.CLAUDE))
-    attempt = Attempt(
-        session="s",
-        run="0badcafe",
-        phase="p",
-        number=1,
-        agent=agent,
-        root=tmp_path,
-        environ=dict(os.environ),
-        folder=tmp_path / "output" / "a@1",
-        grace_s=0.2,
-    )
+    attempt = attempt_of(agent, tmp_path)
     running = runner_for(agent).start(attempt)
     running.cancel()
     outcome = running.wait()
@@ -201,17 +170,7 @@ def test_without_an_answer_its_file_is_missing(run: Run) -> None:
 
 def running(tmp_path: Path, script: str) -> Watchable:
     agent = Agent(name="a", run=("/bin/sh", "-c", script), use=Use(preset="mine"))
-    attempt = Attempt(
-        session="s",
-        run="0badcafe",
-        phase="p",
-        number=1,
-        agent=agent,
-        root=tmp_path,
-        environ=dict(os.environ),
-        folder=tmp_path / "output" / "a@1",
-        prompt="Do it.",
-    )
+    attempt = attempt_of(agent, tmp_path, prompt="Do it.")
     found = runner_for(agent).start(attempt)
     assert isinstance(found, Watchable)
     return found

@@ -1,21 +1,17 @@
 """Executions in which providers of models are full, with real processes: who waits, for how long, and who does not."""
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from executions import coordinated
 from scratch import Scratch
 from stores import BOUNDS
 from trails import chained
 
-from git_pliny.executor.coordinator import Coordinator, End, Ending
-from git_pliny.executor.desk import Desk
-from git_pliny.executor.options import Options, Order
+from git_pliny.executor.coordinator import End, Ending
 from git_pliny.executor.workers import Interrupt, Workers
-from git_pliny.masking import Masker
-from git_pliny.model.codec import encode_masked
 from git_pliny.model.events import Entry, Event, EventType, Line, parse_time, render_time
 from git_pliny.model.fold import Fold, fold
 from git_pliny.model.plan import Agent, Phase, Plan
@@ -26,14 +22,12 @@ from git_pliny.model.settings import (
     CheckpointWhen,
     ErrorHandling,
     ExecutionSettings,
-    MaskingSettings,
     RetryStrategy,
     Settings,
 )
 from git_pliny.store.opening import Desired, create, resume
 from git_pliny.store.run import Run
 
-MASKER = Masker({}, MaskingSettings())
 AT_ONCE = {Category.AI: RetryStrategy(initial_delay=1)}
 
 
@@ -92,26 +86,13 @@ def execute(
 ) -> Ending:
     phase = Phase(name="p", agents=tuple(agent.name for agent in agents), parallel=True, fail_fast=fail_fast)
     plan = Plan(name="plan", phases=(phase,), agents={agent.name: agent for agent in agents})
-    order = Order(
-        plan=plan,
-        plan_file=None,
-        settings=Settings(
-            execution=ExecutionSettings(
-                jobs=jobs, checkpoint=CheckpointWhen.MANUAL, grace="5s", timeout="30s", budget=budget or Budget()
-            ),
-            error_handling=ErrorHandling(max_wait=max_wait),
+    settings = Settings(
+        execution=ExecutionSettings(
+            jobs=jobs, checkpoint=CheckpointWhen.MANUAL, grace="5s", timeout="30s", budget=budget or Budget()
         ),
-        options=Options(),
-        root=scratch.root,
-        environ=scratch.environ,
-        masking=MASKER,
-        monotonic=time.monotonic,
-        rng=random.Random(0),
+        error_handling=ErrorHandling(max_wait=max_wait),
     )
-    desk = Desk(order=order, run=run, reporter=told or Told(), workers=workers or Workers(jobs))
-    ending = Coordinator(desk, encode_masked(plan, MASKER.mask_value)).execute()
-    desk.workers.close()
-    return ending
+    return coordinated(scratch, run, plan, settings, reporter=told or Told(), workers=workers or Workers(jobs))
 
 
 def test_others_of_the_provider_wait_as_long_as_it_asks_and_nobody_else_does(scratch: Scratch) -> None:
