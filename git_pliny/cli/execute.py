@@ -3,9 +3,8 @@
 import contextlib
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -42,18 +41,14 @@ from git_pliny.store.run import Run
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The command line, as far as it decides what runs."""
+    """The command line, as far as it decides what runs. `rerun` and `only`: names, as they were typed."""
 
-    task: str | None
-    framework: str | None
-    use: str | None
-    plan_file: Path | None
+    wanted: Wanted
     rerun: tuple[str, ...]
-    resolved: tuple[str, ...]
     only: tuple[str, ...]
-    context: tuple[str, ...]
-    overrides: Mapping[str, Any]
     options: Options
+    approved: str | None
+    """The digits of the plan that the user approves of."""
 
 
 def execute_command(
@@ -112,58 +107,65 @@ def execute_command(
         "execution.budget.time": budget_time,
     }
     asked = _Asked(
-        task=task,
-        framework=framework,
-        use=use,
-        plan_file=here.cwd / plan if plan else None,
+        wanted=Wanted(
+            plan_file=here.cwd / plan if plan else None,
+            framework=framework,
+            use=use,
+            task=task,
+            overrides={key: value for key, value in overrides.items() if value is not None},
+            command=command_of(framework, task),
+            without_plan=instead_of_plan(task, use),
+        ),
         rerun=tuple(rerun or ()),
-        resolved=tuple(dict.fromkeys(resolved or ())),
         only=tuple(only or ()),
-        context=tuple(name if name == AGENTS_MD else str(here.cwd / name) for name in context or ()),
-        overrides={key: value for key, value in overrides.items() if value is not None},
         options=Options(
             parallel=True if parallel else False if sequential else None,
+            resolved=tuple(dict.fromkeys(resolved or ())),
             iterations=iterations,
             continuous=continuous,
             ignore_leftovers=ignore_leftovers,
+            context=tuple(name if name == AGENTS_MD else str(here.cwd / name) for name in context or ()),
             take_over=take_over,
         ),
+        approved=approve_plan,
     )
     repository = discover(here.cwd, here.environ)
     state = choose_session(
         here, repository, session=session, resume=resume_ or bool(resolved), rerun=bool(rerun), task=task is not None
     )
-    command = command_of(asked.framework, asked.task)
-    wanted = Wanted(
-        plan_file=asked.plan_file,
-        framework=asked.framework,
-        use=asked.use,
-        task=asked.task,
-        overrides=asked.overrides,
-        command=command,
-        without_plan=instead_of_plan(asked.task, asked.use),
-    )
-    found = find_plan(here, repository, state, wanted)
-    bench = found.bench
+    found = find_plan(here, repository, state, asked.wanted)
     order = _order(here, asked, state, found)
-    again = f"git pliny execute --session {state.id[:8]}" if state else command
     if dry_run:
-        show_plan(order, state, changed=_changed(bench, order, state), as_json=as_json)
-        if found.is_foreign:
-            messages.note(f"the plan came from elsewhere: {again} --approve-plan {found.digest[:12]} executes it")
-        return
-    if state is not None:
-        check_not_elsewhere(repository, state, take_over=take_over, again=again)
-    if found.is_foreign:
-        proposal.approve(here, repository, found.told(), found.digest, given=approve_plan, again=again)
+        _show(order, state, found, again=_again(asked, state), as_json=as_json)
     else:
-        proposal.check_is(found.digest, approve_plan)
+        _run(here, asked, state, found, order, as_json=as_json)
+
+
+def _again(asked: _Asked, state: Fold | None) -> str:
+    """The command that does the same."""
+    return f"git pliny execute --session {state.id[:8]}" if state else asked.wanted.command
+
+
+def _show(order: Order, state: Fold | None, found: Sourced, *, again: str, as_json: bool) -> None:
+    show_plan(order, state, changed=_changed(found.bench, order, state), as_json=as_json)
+    if found.is_foreign:
+        messages.note(f"the plan came from elsewhere: {again} --approve-plan {found.digest[:12]} executes it")
+
+
+def _run(here: Invocation, asked: _Asked, state: Fold | None, found: Sourced, order: Order, *, as_json: bool) -> None:
+    """Execute it, once nothing speaks against that any more."""
+    repository, again = found.bench.repository, _again(asked, state)
+    if state is not None:
+        check_not_elsewhere(repository, state, take_over=asked.options.take_over, again=again)
+    if found.is_foreign:
+        proposal.approve(here, repository, found.told(), found.digest, given=asked.approved, again=again)
+    else:
+        proposal.check_is(found.digest, asked.approved)
     check_models(order, state.completed if state else ())
     workers = Workers(order.settings.execution.jobs)
     with interrupting(workers):
-        ending, final = _execute(
-            here, bench, order, workers, _session(here, order, asked, state, found), as_json=as_json
-        )
+        session = _session(here, order, asked, state, found)
+        ending, final = _execute(here, found.bench, order, workers, session, as_json=as_json)
         finish(here, order, ending, final, as_json=as_json)
 
 
@@ -186,8 +188,8 @@ def _order(
     for note in loaded.notes:
         messages.warning(note)
     plan = loaded.plan
-    check_coder(loaded, asked.use, task=found.task)
-    check_resolved(plan, asked.resolved, state)
+    check_coder(loaded, asked.wanted.use, task=found.task)
+    check_resolved(plan, asked.options.resolved, state)
     chosen, rerun = select_agents(plan, asked.only) if asked.only else None, select_reruns(plan, asked.rerun)
     if chosen is not None and (outside := [name for name in rerun if name not in chosen]):
         raise UsageError(f"--only leaves out {outside[0]}, which --rerun asks for", hint=f"add --only {outside[0]}")
@@ -195,7 +197,7 @@ def _order(
         check_needs(plan, chosen, state, rerun=rerun)
     check_context(
         plan,
-        asked.context,
+        asked.options.context,
         root=bench.repository.root,
         done=state.completed if state else (),
         limit=bench.settings.execution.context_limit,
@@ -206,28 +208,12 @@ def _order(
         plan_file=_relative(found.plan_file, bench.repository.root),
         use=loaded.use,
         settings=bench.settings,
-        options=_replace(asked, only=chosen, rerun=rerun, task=found.task),
+        options=msgspec.structs.replace(asked.options, only=chosen, rerun=rerun, task=found.task),
         root=bench.repository.root,
         environ=without_local_variables(here.environ),
         masking=bench.masker,
         monotonic=time.monotonic,
         rng=random.Random(),  # noqa: S311 - jitter of retries, no secret
-    )
-
-
-def _replace(asked: _Asked, *, only: frozenset[str] | None, rerun: tuple[str, ...], task: str | None) -> Options:
-    options = asked.options
-    return Options(
-        parallel=options.parallel,
-        only=only,
-        rerun=rerun,
-        resolved=asked.resolved,
-        iterations=options.iterations,
-        continuous=options.continuous,
-        ignore_leftovers=options.ignore_leftovers,
-        context=asked.context,
-        take_over=options.take_over,
-        task=task,
     )
 
 
@@ -271,7 +257,7 @@ def _session(here: Invocation, order: Order, asked: _Asked, state: Fold | None, 
     )
     repository, nested = bench.repository, bool(here.environ.get(OUTER))
     if state is None:
-        task = bench.masker.mask_text(asked.task).strip() if asked.task else None
+        task = bench.masker.mask_text(asked.wanted.task).strip() if asked.wanted.task else None
         name = task or bench.masker.mask_text(order.plan.name).strip() or "unnamed"
         desired = Desired(name=name[:200], task=task, framework=order.plan.framework)
         with create(repository, desired, clock=bench.clock, bounds=bench.bounds) as run:

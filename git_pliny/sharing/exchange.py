@@ -88,14 +88,13 @@ class Exchange:
         ]
 
     def _repeated(self, joined: list[Joined], send: Callable[[], Sent]) -> Exchanged:
-        sent, refs = send(), 0
+        sent = send()
         for number in range(1, _TRIES):
             if not sent.again:
                 break
-            refs += sent.refs
             sending.wait_a_little(number, self._rng)
             joined = [*joined, *self.fetch()]
-            sent = send()
+            sent = sent.followed_by(send())
         return Exchanged(joined, sent)
 
     def _is_chosen(self, session: str) -> bool:

@@ -7,6 +7,7 @@ copies of the remote's refs, so a push that was cut off is finished by the next.
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import msgspec
 
@@ -46,6 +47,13 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """About; of what was to be sent."""
     again: bool = False
     """Somebody else had moved a ref: fetch, merge and try again."""
+
+    def followed_by(self, other: Self) -> Self:
+        """What two tries came to together."""
+        names = list(dict.fromkeys([*self.sessions, *other.sessions]))
+        return msgspec.structs.replace(
+            other, sessions=names, refs=self.refs + other.refs, bytes=self.bytes + other.bytes
+        )
 
 
 def fetch(repository: Repository, remote: Remote, folder: str, ids: Sequence[str], line: Line) -> None:
